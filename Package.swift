@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+// The rooms of Apus and who may look at whom. ARCHITECTURE.md tells the story; Tests/TidyTests
+// holds the table.
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A Swift room: a module under `Sources/`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of a room, with what else they need.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "Apus",
+  products: [
+    .executable(name: "apus", targets: ["apus"]),
+    .library(name: "ApusMedia", type: .dynamic, targets: ["Media"]),
+  ],
+  targets: [
+    // C: kernels, and small shims over what Swift cannot import.
+    .target(
+      name: "CKernels",
+      cSettings: [
+        .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"])
+      ]),
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CMedia"),
+    .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(
+      name: "CFreeType", pkgConfig: "freetype2", providers: [.apt(["libfreetype-dev"])]),
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libavutil libswscale",
+      providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
+
+    // What a device needs to run models.
+    room("Tensors"),
+    room("Kernels", ["CKernels"]),
+    room("Instructions", ["Tensors", "Kernels", "CKernels", "CLinux"]),
+    room("Planner", ["Tensors", "Instructions"]),
+    room("ModelFile", ["Tensors", "Instructions", "CLinux"]),
+    room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+    room("Archives", ["Tensors", "CZip"]),
+    room("Imaging", ["Tensors", "Kernels", "ModelFile", "CTurboJPEG", "CFreeType", "CMedia"]),
+    room("Detections", ["Tensors", "ModelFile"]),
+    room("Media", ["CMedia", "CFFmpeg"]),
+
+    // What turns a trained network into a model file.
+    room("Graphs", ["Tensors"]),
+    room("Operators", ["Graphs", "Instructions", "Tensors", "Kernels"]),
+    room("Importers", ["Operators", "Graphs", "Tensors"]),
+    room("Accuracy", ["Tensors"]),
+    room(
+      "Compilation",
+      [
+        "Operators", "Graphs", "Planner", "ModelFile", "Runtime", "Accuracy", "Instructions",
+        "Tensors", "Kernels",
+      ]),
+
+    // The command line.
+    room("Options"),
+    .executableTarget(
+      name: "apus",
+      dependencies: [
+        "Options", "Importers", "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
+        "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging", "Detections",
+        "Accuracy",
+      ],
+      swiftSettings: strict),
+
+    tests("Tensors", ["Tensors"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

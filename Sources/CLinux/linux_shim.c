@@ -1,0 +1,54 @@
+#include "linux_shim.h"
+
+#include <linux/futex.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void cl_futex_wait(uint32_t *address, uint32_t expected) {
+  syscall(SYS_futex, address, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+void cl_futex_wake(uint32_t *address, int count) {
+  syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+void cl_barrier_init(cl_barrier *barrier, uint32_t team) {
+  barrier->arrived = 0;
+  barrier->phase = 0;
+  barrier->sleepers = 0;
+  barrier->team = team;
+}
+
+// The last to arrive resets the count and advances the phase; the others wait for the phase to
+// change. A sleeper announces itself before it sleeps, so that the wake-up is a system call only
+// when somebody sleeps.
+void cl_barrier_wait(cl_barrier *barrier) {
+  if (barrier->team <= 1) return;
+  uint32_t phase = __atomic_load_n(&barrier->phase, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == barrier->team) {
+    __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&barrier->phase, phase + 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&barrier->sleepers, __ATOMIC_SEQ_CST) != 0) {
+      cl_futex_wake(&barrier->phase, INT32_MAX);
+    }
+    return;
+  }
+  for (int spin = 0; spin < 2000; spin++) {
+    if (__atomic_load_n(&barrier->phase, __ATOMIC_ACQUIRE) != phase) return;
+    cl_pause();
+  }
+  __atomic_add_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&barrier->phase, __ATOMIC_SEQ_CST) == phase) {
+    cl_futex_wait(&barrier->phase, phase);
+  }
+  __atomic_sub_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+int cl_affinity_count(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  int count = CPU_COUNT(&set);
+  return count > 0 ? count : 1;
+}

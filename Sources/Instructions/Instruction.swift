@@ -1,0 +1,118 @@
+import Kernels
+import Tensors
+
+/// One step of a program: what the machine does, with every shape known.
+///
+/// An instruction is a plain value. Its life: made by lowering or read from a model file;
+/// `prepare` checks it against the program's tensors and the machine, once; then `execute` runs it
+/// any number of times without allocating or locking.
+///
+/// Sizes come from the tensors; fields hold only what the tensors do not say. That keeps files
+/// small and hostile ones harmless: `prepare` must refuse every combination that could make
+/// `execute` read or write outside the operands.
+public protocol Instruction: Sendable {
+  /// The name in files, dumps and traces, e.g. `convolution`. Never changes its meaning.
+  static var opcode: String { get }
+
+  /// Makes an instruction without operands, to be filled by `visit`.
+  init()
+
+  /// Shows every operand and field to `visitor`, always in the same order. Reading and writing
+  /// files, dumps, and the analysis of what is read and written are all visitors.
+  mutating func visit(_ visitor: inout some FieldVisitor)
+
+  /// Checks operands and fields, chooses kernels, states scratch needs.
+  mutating func prepare(_ preparation: inout Preparation) throws(InstructionError)
+
+  /// Runs the share `context.part` of `context.parts`. Called by all parts at once; all of them
+  /// return before the next instruction starts.
+  func execute(_ context: borrowing ExecutionContext)
+
+  /// Operations (2 per multiply-add) of one run; 0 for what only moves data. Valid after `prepare`.
+  var operationCount: Int { get }
+}
+
+extension Instruction {
+  public var operationCount: Int { 0 }
+  package var opcode: String { Self.opcode }
+}
+
+/// A visitor of an instruction's operands and fields.
+public protocol FieldVisitor {
+  /// A tensor that is read. `strided`: the instruction accepts rows that are not dense.
+  mutating func input(_ name: StaticString, _ operand: inout Operand, strided: Bool)
+  /// A tensor that is written completely. `strided`: may be written with gaps between rows.
+  mutating func output(_ name: StaticString, _ operand: inout Operand, strided: Bool)
+  /// A tensor of which a part is written, so that what it held before matters.
+  mutating func update(_ name: StaticString, _ operand: inout Operand)
+  /// A list of tensors that are read.
+  mutating func inputs(_ name: StaticString, _ operands: inout [Operand], strided: Bool)
+  mutating func field(_ name: StaticString, _ value: inout Int)
+  mutating func field(_ name: StaticString, _ value: inout [Int])
+  mutating func field(_ name: StaticString, _ value: inout Float)
+  mutating func field(_ name: StaticString, _ value: inout Bool)
+  mutating func field<E: RawRepresentable<UInt8>>(_ name: StaticString, _ value: inout E)
+}
+
+extension FieldVisitor {
+  package mutating func input(_ name: StaticString, _ operand: inout Operand) {
+    input(name, &operand, strided: false)
+  }
+  package mutating func output(_ name: StaticString, _ operand: inout Operand) {
+    output(name, &operand, strided: false)
+  }
+  package mutating func inputs(_ name: StaticString, _ operands: inout [Operand]) {
+    inputs(name, &operands, strided: false)
+  }
+  package mutating func field(_ name: StaticString, _ value: inout Activation) {
+    field(name, &value.function)
+    field("alpha", &value.alpha)
+    field("beta", &value.beta)
+  }
+}
+
+/// Why an instruction cannot run: fields and tensors that contradict each other.
+public struct InstructionError: Error, Sendable, CustomStringConvertible {
+  public var opcode: String
+  public var message: String
+
+  package init(_ opcode: String, _ message: String) {
+    self.opcode = opcode
+    self.message = message
+  }
+
+  public var description: String { "\(opcode): \(message)" }
+}
+
+/// What `Instruction.prepare` may look at and must state.
+public struct Preparation {
+  /// The program's tensors.
+  package let tensors: [TensorSpec]
+  /// The kernels that may be used.
+  package let isas: Set<ISA>
+  /// How many parts every instruction will be split into.
+  package let parts: Int
+  /// The scratch memory (bytes, 64-byte aligned, shared by all parts) that the instructions
+  /// prepared so far need: the largest request.
+  package private(set) var scratchByteCount = 0
+
+  package init(tensors: [TensorSpec], isas: Set<ISA>, parts: Int) {
+    self.tensors = tensors
+    self.isas = isas
+    self.parts = parts
+  }
+
+  package subscript(operand: Operand) -> TensorSpec { tensors[Int(operand.index)] }
+
+  /// Asks for scratch memory for the instruction being prepared; its contents do not survive it.
+  package mutating func requestScratch(_ byteCount: Int) {
+    scratchByteCount = max(scratchByteCount, byteCount)
+  }
+
+  /// Throws unless `condition` holds.
+  package func require(
+    _ condition: Bool, _ instruction: any Instruction, _ message: @autoclosure () -> String
+  ) throws(InstructionError) {
+    if !condition { throw InstructionError(type(of: instruction).opcode, message()) }
+  }
+}

@@ -1,0 +1,13 @@
+/// Every instruction that the runtime knows. Files name instructions by opcode; tests and
+/// documentation walk the table.
+public enum InstructionCatalog {
+  /// One line per instruction, by opcode.
+  package static let all: [any Instruction.Type] = [
+  ]
+
+  private static let byOpcode: [String: any Instruction.Type] = Dictionary(
+    all.map { ($0.opcode, $0) }, uniquingKeysWith: { first, _ in first })
+
+  /// Returns the instruction with this opcode, or nil.
+  package static func type(opcode: String) -> (any Instruction.Type)? { byOpcode[opcode] }
+}
