@@ -44,7 +44,7 @@ public protocol FieldVisitor {
   /// A tensor that is written completely. `strided`: may be written with gaps between rows.
   mutating func output(_ name: StaticString, _ operand: inout Operand, strided: Bool)
   /// A tensor of which a part is written, so that what it held before matters.
-  mutating func update(_ name: StaticString, _ operand: inout Operand)
+  mutating func update(_ name: StaticString, _ operand: inout Operand, strided: Bool)
   /// A list of tensors that are read.
   mutating func inputs(_ name: StaticString, _ operands: inout [Operand], strided: Bool)
   mutating func field(_ name: StaticString, _ value: inout Int)
@@ -60,6 +60,9 @@ extension FieldVisitor {
   }
   package mutating func output(_ name: StaticString, _ operand: inout Operand) {
     output(name, &operand, strided: false)
+  }
+  package mutating func update(_ name: StaticString, _ operand: inout Operand) {
+    update(name, &operand, strided: false)
   }
   package mutating func inputs(_ name: StaticString, _ operands: inout [Operand]) {
     inputs(name, &operands, strided: false)

@@ -3,6 +3,8 @@
 public enum InstructionCatalog {
   /// One line per instruction, by opcode.
   package static let all: [any Instruction.Type] = [
+    Copy.self,
+    CopyRows.self,
   ]
 
   private static let byOpcode: [String: any Instruction.Type] = Dictionary(

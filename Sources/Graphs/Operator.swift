@@ -1,0 +1,77 @@
+import Tensors
+
+/// One ONNX operator at its versions: typed attributes and shape inference.
+///
+/// An operator is a value made from a source node. It has no evaluator: it lowers to instructions
+/// (`LoweredOperator` in the room `Operators`), and constant folding runs those.
+public protocol Operator: Sendable {
+  /// The operator's name in the source vocabulary, e.g. `Conv`.
+  static var name: String { get }
+  /// The operator set: empty for `ai.onnx`, `com.microsoft`, `apus` for the compiler's own.
+  static var domain: String { get }
+  /// The first operator-set version whose meaning is implemented.
+  static var sinceVersion: Int { get }
+
+  /// Reads the attributes. All defaults and all version differences are handled here.
+  init(importing node: NodeReader) throws(ImportError)
+
+  /// Infers element types and shapes of the outputs, and validates everything that can be known.
+  ///
+  /// - Parameter inputs: what is known of each input; nil for an absent one.
+  func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo]
+
+  /// Says whether the outputs depend on the inputs' shapes only, as those of `Shape` do; such a
+  /// node folds though its inputs are not constant.
+  var dependsOnShapesOnly: Bool { get }
+}
+
+extension Operator {
+  public static var domain: String { "" }
+  public static var sinceVersion: Int { 1 }
+  public var dependsOnShapesOnly: Bool { false }
+}
+
+/// Why a source model could not be read.
+public struct ImportError: Error, Sendable, CustomStringConvertible {
+  /// The kind of failure.
+  public struct Code: Sendable, Hashable {
+    package let name: String
+    package init(_ name: String) { self.name = name }
+    /// The file is not there or cannot be read.
+    public static let unreadable = Code("unreadable")
+    /// The bytes are not a model: truncated, corrupt, over a limit.
+    public static let malformed = Code("malformed")
+    /// The model uses something that is not supported; `message` names all of it.
+    public static let unsupported = Code("unsupported")
+    /// A node contradicts the operator's definition.
+    public static let invalidNode = Code("invalid node")
+  }
+
+  public var code: Code
+  /// What is wrong, with the operands, and what to do.
+  public var message: String
+  /// Where: `node "conv1" (Conv)`, `byte 1234`, a file.
+  public var place: String?
+
+  public init(_ code: Code, _ message: String, place: String? = nil) {
+    self.code = code
+    self.message = message
+    self.place = place
+  }
+
+  public var description: String { place.map { "\($0): \(message)" } ?? message }
+}
+
+/// Why a graph makes no sense: shapes or types that contradict each other.
+public struct GraphError: Error, Sendable, CustomStringConvertible {
+  public var message: String
+  /// The node, `"conv1" (Conv)`; filled in by whoever walks the graph.
+  public var place: String?
+
+  public init(_ message: String, place: String? = nil) {
+    self.message = message
+    self.place = place
+  }
+
+  public var description: String { place.map { "node \($0): \(message)" } ?? message }
+}
