@@ -1,0 +1,1 @@
+"""A small one-stage anchor-free detector: network, loss, training, export."""
