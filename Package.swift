@@ -79,6 +79,9 @@ let package = Package(
       swiftSettings: strict),
 
     tests("Tensors", ["Tensors"]),
+    tests("Planner", ["Planner", "Instructions", "Tensors"]),
+    tests(
+      "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

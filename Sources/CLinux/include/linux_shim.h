@@ -14,6 +14,21 @@ static inline void cl_pause(void) {
 #endif
 }
 
+// Reads that other threads' writes may race with.
+static inline uint32_t cl_load(const uint32_t *address) {
+  return __atomic_load_n(address, __ATOMIC_RELAXED);
+}
+static inline int32_t cl_load_signed(const int32_t *address) {
+  return __atomic_load_n(address, __ATOMIC_RELAXED);
+}
+// *address = min(*address, value)
+static inline void cl_store_minimum(int32_t *address, int32_t value) {
+  int32_t old = __atomic_load_n(address, __ATOMIC_RELAXED);
+  while (value < old && !__atomic_compare_exchange_n(address, &old, value, true,
+                                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
+
 // A barrier for a fixed team of threads. It spins briefly and then sleeps on a futex.
 typedef struct {
   uint32_t arrived;

@@ -1,0 +1,36 @@
+import Instructions
+import Kernels
+import Tensors
+
+/// A private copy of a program's instructions, prepared for a machine and a number of parts.
+struct PreparedProgram: ~Copyable {
+  let instructions: UnsafeMutablePointer<any Instruction>
+  let count: Int
+  let parts: Int
+  let scratchByteCount: Int
+
+  /// - Throws: `RuntimeError` naming the instruction that refuses its fields or tensors.
+  init(_ program: Program, isas: Set<ISA>, parts: Int) throws(RuntimeError) {
+    var prepared = program.instructions
+    var preparation = Preparation(tensors: program.tensors, isas: isas, parts: parts)
+    for index in prepared.indices {
+      do throws(InstructionError) {
+        try prepared[index].prepare(&preparation)
+      } catch {
+        throw RuntimeError(
+          .invalidProgram, error.description,
+          place: "instruction \(index) of node \"\(program.origins[index])\"")
+      }
+    }
+    count = prepared.count
+    self.parts = parts
+    scratchByteCount = preparation.scratchByteCount
+    instructions = .allocate(capacity: max(count, 1))
+    instructions.initialize(from: prepared, count: count)
+  }
+
+  deinit {
+    instructions.deinitialize(count: count)
+    instructions.deallocate()
+  }
+}

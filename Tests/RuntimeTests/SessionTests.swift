@@ -1,0 +1,119 @@
+import Instructions
+import Tensors
+import Testing
+
+@testable import Runtime
+
+@Suite struct SessionTests {
+  @Test func `runs a program in memory`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let x = TensorBuffer([2, 3], [1, 2, 3, 4, 5, 6])
+    let results = try Evaluation.run(program, constants: constants, inputs: [x])
+    #expect(results[0].floats() == [1, 4, 10, 20, 2, 5, 30, 40, 3, 6, 50, 60])
+    #expect(results[0].shape == [3, 4])
+  }
+
+  @Test func `gives the same results again`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants)
+    for round in 0..<3 {
+      let x = TensorBuffer([2, 3], (0..<6).map { Float($0 + round) })
+      let y = try session.run([x])[0].floats() ?? []
+      #expect(y[0] == Float(round) && y[1] == Float(3 + round))
+    }
+  }
+
+  @Test func `names both sides of a wrong tensor`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants)
+    let error = #expect(throws: RuntimeError.self) {
+      try session.run([TensorBuffer([3, 2], [1, 2, 3, 4, 5, 6])])
+    }
+    #expect(error?.code == .wrongTensor)
+    #expect(error?.description.contains("2x3") == true)
+    #expect(error?.description.contains("3x2") == true)
+    #expect(throws: RuntimeError.self) { try session.run([]) }
+    #expect(throws: RuntimeError.self) { try session.output(1) }
+  }
+
+  @Test func `runs scalars and tensors of no elements`() throws {
+    for shape in [Shape([]), Shape([0]), Shape([3, 0])] {
+      var program = Program()
+      program.tensors = [
+        TensorSpec(name: "x", type: .float32, shape: shape),
+        TensorSpec(name: "y", type: .float32, shape: shape),
+      ]
+      program.instructions = [
+        Copy.converting(
+          Operand(0), program.tensors[0], to: Operand(1), program.tensors[1], axes: nil)
+      ]
+      program.origins = ["copy"]
+      program.inputs = [.init(name: "x", type: .float32, shape: shape, operand: Operand(0))]
+      program.outputs = [.init(name: "y", type: .float32, shape: shape, operand: Operand(1))]
+      let x = TensorBuffer(shape, (0..<shape.elementCount).map { Float($0 + 7) })
+      let y = try Evaluation.run(program, constants: [:], inputs: [x])
+      #expect(y[0].floats() == x.floats())
+    }
+  }
+
+  @Test func `shows all tensors when they are kept`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants, keepingAll: true)
+    _ = try session.run([TensorBuffer([2, 3], [1, 2, 3, 4, 5, 6])])
+    let transposed = try session.contents(of: Samples.transposedView)
+    #expect(transposed.floats() == [1, 4, 2, 5, 3, 6])
+  }
+
+  @Test func `stores equal constants once`() throws {
+    var (program, constants) = Samples.transposeAndJoin()
+    program.tensors.append(program.tensors[1])
+    constants[Operand(program.tensors.count - 1)] = TensorBuffer(
+      [3, 2], [10, 20, 30, 40, 50, 60])
+    let weights = try Weights(constants, of: &program)
+    #expect(weights.byteCount == 64)
+    #expect(program.tensors[1].storage == program.tensors.last?.storage)
+  }
+
+  @Test func `an arena too large for the machine is an error with numbers`() throws {
+    var program = Program()
+    program.tensors = [TensorSpec(name: "x", type: .float32, shape: [1 << 43])]
+    program.inputs = [
+      .init(name: "x", type: .float32, shape: [1 << 43], operand: Operand(0))
+    ]
+    let error = #expect(throws: RuntimeError.self) {
+      try Evaluation.session(program, constants: [:])
+    }
+    #expect(error?.code == .outOfMemory)
+    #expect(error?.message.contains("35184372088") == true)
+  }
+}
+
+/// Small programs that tests share.
+enum Samples {
+  static let transposedView = Operand(3)
+
+  /// y = concat(transpose(x), c) along the last axis; the transposed x is written into a strided
+  /// view of y.
+  static func transposeAndJoin() -> (Program, [Operand: TensorBuffer]) {
+    var program = Program()
+    program.tensors = [
+      TensorSpec(name: "x", type: .float32, shape: [2, 3]),
+      TensorSpec(name: "c", type: .float32, shape: [3, 2], storage: .constant(offset: 0)),
+      TensorSpec(name: "t", type: .float32, shape: [3, 2]),
+      TensorSpec(
+        name: "left", type: .float32, shape: [3, 2], rowStride: 4,
+        storage: .view(of: Operand(4), byteOffset: 0)),
+      TensorSpec(name: "y", type: .float32, shape: [3, 4]),
+    ]
+    program.instructions = [
+      Copy(
+        Operand(0), to: Operand(2), extents: [3, 2], sourceStrides: [1, 3], targetStrides: [2, 1]),
+      CopyRows(Operand(2), to: Operand(3), count: 2),
+      CopyRows(Operand(1), to: Operand(4), at: 2, count: 2),
+    ]
+    program.origins = ["transpose", "left", "right"]
+    program.inputs = [.init(name: "x", type: .float32, shape: [2, 3], operand: Operand(0))]
+    program.outputs = [.init(name: "y", type: .float32, shape: [3, 4], operand: Operand(4))]
+    return (program, [Operand(1): TensorBuffer([3, 2], [10, 20, 30, 40, 50, 60])])
+  }
+}
