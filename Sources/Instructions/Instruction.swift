@@ -98,6 +98,14 @@ public struct Preparation {
   /// The scratch memory (bytes, 64-byte aligned, shared by all parts) that the instructions
   /// prepared so far need: the largest request.
   package private(set) var scratchByteCount = 0
+  private let absence = Absence()
+
+  private final class Absence {
+    var isNoted = false
+  }
+
+  /// Says whether an operand was looked at that is absent, which makes the program invalid.
+  package var sawAbsentOperand: Bool { absence.isNoted }
 
   package init(tensors: [TensorSpec], isas: Set<ISA>, parts: Int) {
     self.tensors = tensors
@@ -105,7 +113,16 @@ public struct Preparation {
     self.parts = parts
   }
 
-  package subscript(operand: Operand) -> TensorSpec { tensors[Int(operand.index)] }
+  /// The tensor of an operand that must be present; ask `isPresent` before for an optional one.
+  /// An absent one gives an empty tensor, and the runtime refuses the program afterwards.
+  package subscript(operand: Operand) -> TensorSpec {
+    let index = Int(operand.index)
+    guard tensors.indices.contains(index) else {
+      absence.isNoted = true
+      return TensorSpec(name: "absent", type: .string, shape: [0])
+    }
+    return tensors[index]
+  }
 
   /// Asks for scratch memory for the instruction being prepared; its contents do not survive it.
   package mutating func requestScratch(_ byteCount: Int) {

@@ -16,6 +16,9 @@ struct PreparedProgram: ~Copyable {
     for index in prepared.indices {
       do throws(InstructionError) {
         try prepared[index].prepare(&preparation)
+        if preparation.sawAbsentOperand {
+          throw InstructionError(prepared[index].opcode, "a required operand is absent")
+        }
       } catch {
         throw RuntimeError(
           .invalidProgram, error.description,

@@ -74,6 +74,17 @@ import Testing
     #expect(program.tensors[1].storage == program.tensors.last?.storage)
   }
 
+  @Test func `refuses an instruction without its operands`() throws {
+    var (program, constants) = Samples.transposeAndJoin()
+    program.instructions.append(CopyRows())
+    program.origins.append("nothing")
+    let error = #expect(throws: RuntimeError.self) {
+      try Evaluation.session(program, constants: constants)
+    }
+    #expect(error?.code == .invalidProgram)
+    #expect(error?.place?.contains("nothing") == true)
+  }
+
   @Test func `an arena too large for the machine is an error with numbers`() throws {
     var program = Program()
     program.tensors = [TensorSpec(name: "x", type: .float32, shape: [1 << 43])]
