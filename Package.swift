@@ -14,9 +14,12 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// The tests of a room, with what else they need.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: strict)
+/// The tests of a room, with what else they need; `fixtures` are folders that tests read.
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], fixtures: [String] = []
+) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: dependencies, exclude: fixtures, swiftSettings: strict)
 }
 
 let package = Package(
@@ -45,12 +48,14 @@ let package = Package(
 
     // What a device needs to run models.
     room("Tensors"),
+    room("Files"),
+    room("Texts"),
     room("Kernels", ["CKernels"]),
     room("Instructions", ["Tensors", "Kernels", "CKernels", "CLinux"]),
     room("Planner", ["Tensors", "Instructions"]),
     room("ModelFile", ["Tensors", "Instructions", "CLinux"]),
     room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
-    room("Archives", ["Tensors", "CZip"]),
+    room("Archives", ["Tensors", "Files", "CZip"]),
     room("Imaging", ["Tensors", "Kernels", "ModelFile", "CTurboJPEG", "CFreeType", "CMedia"]),
     room("Detections", ["Tensors", "ModelFile"]),
     room("Media", ["CMedia", "CFFmpeg"]),
@@ -59,7 +64,7 @@ let package = Package(
     room("Graphs", ["Tensors"]),
     room("Operators", ["Graphs", "Instructions", "Tensors", "Kernels"]),
     room("Importers", ["Operators", "Graphs", "Tensors"]),
-    room("Accuracy", ["Tensors"]),
+    room("Accuracy", ["Tensors", "Texts"]),
     room(
       "Compilation",
       [
@@ -68,17 +73,21 @@ let package = Package(
       ]),
 
     // The command line.
-    room("Options"),
+    room("Options", ["Texts", "Files"]),
     .executableTarget(
       name: "apus",
       dependencies: [
         "Options", "Importers", "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
         "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging", "Detections",
-        "Accuracy",
+        "Accuracy", "Files", "Texts",
       ],
       swiftSettings: strict),
 
     tests("Tensors", ["Tensors"]),
+    tests("Files", ["Files"]),
+    tests("Texts", ["Texts"]),
+    tests("Options", ["Options", "Texts"]),
+    tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests(
       "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
