@@ -5,6 +5,15 @@ public enum InstructionCatalog {
   package static let all: [any Instruction.Type] = [
     Copy.self,
     CopyRows.self,
+    Unary.self,
+    Predicate.self,
+    Binary.self,
+    Select.self,
+    Cast.self,
+    Reduce.self,
+    ArgReduce.self,
+    Softmax.self,
+    Hardmax.self,
   ]
 
   private static let byOpcode: [String: any Instruction.Type] = Dictionary(
