@@ -14,6 +14,8 @@ package struct Predicate: Instruction {
     case isInfinite = 2
     case isPositiveInfinity = 3
     case isNegativeInfinity = 4
+    /// false
+    case never = 5
   }
 
   package var input = Operand.none
@@ -73,6 +75,7 @@ package struct Predicate: Instruction {
       map(context, T.self) { T.Value.isReal && ($0 == .highest || $0 == .lowest) }
     case .isPositiveInfinity: map(context, T.self) { T.Value.isReal && $0 == .highest }
     case .isNegativeInfinity: map(context, T.self) { T.Value.isReal && $0 == .lowest }
+    case .never: map(context, T.self) { _ in false }
     }
   }
 

@@ -1,0 +1,68 @@
+import Graphs
+import Instructions
+import Tensors
+
+/// What tells one element-wise operator of two inputs from the next.
+package protocol BinaryDefinition: Sendable {
+  static var name: String { get }
+  /// The element types that it takes.
+  static func takes(_ type: ElementType) -> Bool
+  /// The function; attributes are read here.
+  static func function(_ node: NodeReader) throws(ImportError) -> Binary.Function
+}
+
+/// A definition of a function without attributes: one line.
+package protocol PlainBinaryDefinition: BinaryDefinition {
+  static var function: Binary.Function { get }
+}
+
+extension PlainBinaryDefinition {
+  package static func function(_ node: NodeReader) throws(ImportError) -> Binary.Function {
+    function
+  }
+
+  package static func takes(_ type: ElementType) -> Bool {
+    if function.isLogic { return type == .bool }
+    if function.isArithmetic || function.isComparison { return type.isInteger || type.isFloat }
+    return type.isInteger
+  }
+}
+
+/// Combines two tensors element by element: y = f(a, b), with f as `Definition` says.
+///
+/// a, b: shapes that broadcast (numpy's rules), one element type; y: the broadcast shape, the same
+/// type, or bool for comparisons. All ONNX versions from 7 on: later ones only added types.
+package struct BinaryOperator<Definition: BinaryDefinition>: LoweredOperator {
+  package static var name: String { Definition.name }
+
+  package var function: Binary.Function
+  /// Applied to the result; set by the compiler.
+  package var activation = Activation.none
+
+  package init(importing node: NodeReader) throws(ImportError) {
+    function = try Definition.function(node)
+  }
+
+  package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
+    let a = try inputs.required(0, "a")
+    let b = try inputs.required(1, "b")
+    try checkSameType([a, b])
+    guard Definition.takes(a.type) else {
+      throw GraphError("the inputs are \(a.type), which \(Definition.name) does not take")
+    }
+    if function == .modulo && a.type.isFloat {
+      throw GraphError("the inputs are \(a.type), for which the attribute fmod must be 1")
+    }
+    let type = function.isComparison || function.isLogic ? ElementType.bool : a.type
+    return [ValueInfo(type: type, shape: try broadcastShape([a, b]))]
+  }
+
+  package func lower(into lowering: Lowering) throws(GraphError) {
+    let rank = try lowering.outputInfo(0).shape.rank
+    let layout = lowering.broadcastLayout(over: [0, 1], rank: rank)
+    let a = try lowering.broadcastOperand(0, layout, rank: rank)
+    let b = try lowering.broadcastOperand(1, layout, rank: rank)
+    let y = try lowering.result(0, layout)
+    lowering.emit(Binary(function, a, b, to: y, activation: activation))
+  }
+}
