@@ -58,7 +58,7 @@ struct Walk: Sendable {
 
   /// Calls `body` for this part's share with the first element's offset by operand, and the
   /// extents of the two innermost loops.
-  @inline(__always)
+  @inline(never)
   func run(
     _ context: borrowing ExecutionContext,
     _ body: (_ offsets: SIMD4<Int>, _ rows: Int, _ count: Int) -> Void
