@@ -56,7 +56,9 @@ let package = Package(
     room("ModelFile", ["Tensors", "Instructions", "CLinux"]),
     room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     room("Archives", ["Tensors", "Files", "CZip"]),
-    room("Imaging", ["Tensors", "Kernels", "ModelFile", "CTurboJPEG", "CFreeType", "CMedia"]),
+    room(
+      "Imaging",
+      ["Tensors", "Kernels", "CKernels", "ModelFile", "CTurboJPEG", "CFreeType", "CMedia"]),
     room("Detections", ["Tensors", "ModelFile"]),
     room("Media", ["CMedia", "CFFmpeg"]),
 

@@ -1,0 +1,144 @@
+internal import CKernels
+internal import ModelFile
+
+/// Delivers the rows of a frame as separate components, whatever its pixel format.
+///
+/// Packed and planar RGB is only pointed at; YUV rows are converted, by the frame's tags, into
+/// scratch rows that stay valid until the next call.
+final class ComponentRows {
+  /// The samples of one component: `base[x * step]` for x in 0..<width.
+  struct Component {
+    let base: UnsafePointer<UInt8>
+    let step: Int
+  }
+
+  private let frame: Frame
+  private let red: RowBuffer<UInt8>?
+  private let green: RowBuffer<UInt8>?
+  private let blue: RowBuffer<UInt8>?
+  private let gray: RowBuffer<UInt8>?
+  private var constants: apus_yuv_constants
+
+  /// Prepares to read `frame`, which the object keeps alive.
+  init(_ frame: Frame, gray wantsGray: Bool) {
+    self.frame = frame
+    let isYUV = frame.format.isYUV
+    red = isYUV ? RowBuffer(frame.width) : nil
+    green = isYUV ? RowBuffer(frame.width) : nil
+    blue = isYUV ? RowBuffer(frame.width) : nil
+    gray = wantsGray && frame.format != .gray8 ? RowBuffer(frame.width) : nil
+    constants = YUV.toRGB(frame.matrix, frame.range)
+  }
+
+  /// Returns red, green and blue of row `y`.
+  func rgb(_ y: Int) -> (red: Component, green: Component, blue: Component) {
+    func row(_ plane: Int, _ offset: Int, _ step: Int) -> Component {
+      let base = frame.planes[plane].base + y * frame.planes[plane].stride + offset
+      return Component(base: UnsafePointer(base.assumingMemoryBound(to: UInt8.self)), step: step)
+    }
+    switch frame.format {
+    case .rgb24: return (row(0, 0, 3), row(0, 1, 3), row(0, 2, 3))
+    case .bgr24: return (row(0, 2, 3), row(0, 1, 3), row(0, 0, 3))
+    case .rgba: return (row(0, 0, 4), row(0, 1, 4), row(0, 2, 4))
+    case .gray8: return (row(0, 0, 1), row(0, 0, 1), row(0, 0, 1))
+    case .rgbPlanar: return (row(0, 0, 1), row(1, 0, 1), row(2, 0, 1))
+    case .bgrPlanar: return (row(2, 0, 1), row(1, 0, 1), row(0, 0, 1))
+    case .nv12, .nv21, .i420: return converted(y)
+    }
+  }
+
+  /// Returns the grey of row `y`; the frame must have been opened for grey.
+  func grayRow(_ y: Int) -> Component {
+    let (r, g, b) = rgb(y)
+    guard let gray else { return r }
+    apus_gray_row(r.base, g.base, b.base, Int64(r.step), Int64(frame.width), gray.pointer)
+    return Component(base: UnsafePointer(gray.pointer), step: 1)
+  }
+
+  private func converted(_ y: Int) -> (red: Component, green: Component, blue: Component) {
+    guard let red, let green, let blue else { preconditionFailure("rows of a YUV frame") }
+    func samples(_ plane: Int, _ row: Int) -> UnsafePointer<UInt8> {
+      let base = frame.planes[plane].base + row * frame.planes[plane].stride
+      return UnsafePointer(base.assumingMemoryBound(to: UInt8.self))
+    }
+    let luma = samples(0, y)
+    let first = samples(1, y / 2)
+    let (u, v, step): (UnsafePointer<UInt8>, UnsafePointer<UInt8>, Int64) =
+      switch frame.format {
+      case .nv12: (first, first + 1, 2)
+      case .nv21: (first + 1, first, 2)
+      default: (first, samples(2, y / 2), 1)
+      }
+    apus_yuv_row(
+      luma, u, v, step, Int64(frame.width), &constants, red.pointer, green.pointer, blue.pointer)
+    return (
+      Component(base: UnsafePointer(red.pointer), step: 1),
+      Component(base: UnsafePointer(green.pointer), step: 1),
+      Component(base: UnsafePointer(blue.pointer), step: 1)
+    )
+  }
+}
+
+/// The numbers between RGB and YUV: ITU-R BT.601, BT.709 and BT.2020, in 20-bit fixed point.
+enum YUV {
+  /// Kr and Kb of a matrix.
+  private static func weights(_ matrix: ColorMatrix) -> (red: Double, blue: Double) {
+    switch matrix {
+    case .bt601: (0.299, 0.114)
+    case .bt709: (0.2126, 0.0722)
+    case .bt2020: (0.2627, 0.0593)
+    }
+  }
+
+  static func toRGB(_ matrix: ColorMatrix, _ range: ColorRange) -> apus_yuv_constants {
+    let (kr, kb) = weights(matrix)
+    let kg = 1 - kr - kb
+    let chroma = range == .limited ? 255.0 / 224.0 : 1.0
+    func fixed(_ value: Double) -> Int32 { Int32((value * 1_048_576).rounded()) }
+    if matrix == .bt601, range == .limited {
+      // The standard's rounded factors, as the field's libraries use them.
+      return apus_yuv_constants(
+        luma_offset: 16, luma: fixed(1.164), red_v: fixed(1.596), green_u: fixed(-0.391),
+        green_v: fixed(-0.813), blue_u: fixed(2.018))
+    }
+    return apus_yuv_constants(
+      luma_offset: range == .limited ? 16 : 0,
+      luma: range == .limited ? fixed(255.0 / 219.0) : fixed(1),
+      red_v: fixed(2 * (1 - kr) * chroma), green_u: fixed(-2 * (1 - kb) * kb / kg * chroma),
+      green_v: fixed(-2 * (1 - kr) * kr / kg * chroma), blue_u: fixed(2 * (1 - kb) * chroma))
+  }
+
+  /// Returns luma and chroma of a colour, for drawing and encoding.
+  static func fromRGB(
+    _ red: Double, _ green: Double, _ blue: Double, _ matrix: ColorMatrix, _ range: ColorRange
+  ) -> (y: UInt8, u: UInt8, v: UInt8) {
+    let (kr, kb) = weights(matrix)
+    let luma = kr * red + (1 - kr - kb) * green + kb * blue
+    let u = (blue - luma) / (2 * (1 - kb))
+    let v = (red - luma) / (2 * (1 - kr))
+    func sample(_ value: Double) -> UInt8 { UInt8(min(max(value.rounded(), 0), 255)) }
+    return range == .full
+      ? (sample(luma), sample(u + 128), sample(v + 128))
+      : (
+        sample(16 + luma * 219 / 255), sample(128 + u * 224 / 255), sample(128 + v * 224 / 255)
+      )
+  }
+
+  /// Returns the weights of red, green and blue for luma, U and V, in 16-bit fixed point.
+  static func rows(
+    _ matrix: ColorMatrix, _ range: ColorRange
+  ) -> (luma: (Int, Int, Int), u: (Int, Int, Int), v: (Int, Int, Int)) {
+    let (kr, kb) = weights(matrix)
+    let kg = 1 - kr - kb
+    let luma = range == .limited ? 219.0 / 255 : 1
+    let chroma = range == .limited ? 224.0 / 255 : 1
+    func fixed(_ value: Double) -> Int { Int((value * 65536).rounded()) }
+    let blue = chroma / (2 * (1 - kb))
+    let red = chroma / (2 * (1 - kr))
+    return (
+      (fixed(kr * luma), fixed(kg * luma), fixed(kb * luma)),
+      (fixed(-kr * blue), fixed(-kg * blue), fixed((1 - kb) * blue)),
+      (fixed((1 - kr) * red), fixed(-kg * red), fixed(-kb * red))
+    )
+  }
+}

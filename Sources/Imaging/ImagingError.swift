@@ -1,0 +1,43 @@
+/// Says what is wrong with a picture, a video or the place where one is written.
+public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// The kind of the fault; new kinds may come.
+  public struct Code: Sendable, Hashable {
+    let name: String
+    /// The exit status of the command line for this fault.
+    public let exitStatus: Int32
+
+    public static let notFound = Code(name: "notFound", exitStatus: 66)
+    public static let unreadable = Code(name: "unreadable", exitStatus: 66)
+    /// Damaged or cut off.
+    public static let corrupt = Code(name: "corrupt", exitStatus: 65)
+    /// A format, codec or size that cannot be read.
+    public static let unsupported = Code(name: "unsupported", exitStatus: 65)
+    /// Larger than the limits allow.
+    public static let limit = Code(name: "limit", exitStatus: 65)
+    public static let notWritable = Code(name: "notWritable", exitStatus: 74)
+    public static let diskFull = Code(name: "diskFull", exitStatus: 74)
+    /// The media library cannot be opened here.
+    public static let mediaLibrary = Code(name: "mediaLibrary", exitStatus: 71)
+    public static let memory = Code(name: "memory", exitStatus: 71)
+    public static let `internal` = Code(name: "internal", exitStatus: 70)
+  }
+
+  public let code: Code
+  /// What failed, with the numbers, and the remedy; without the place.
+  public let message: String
+  /// The file or address, where there is one.
+  public var place: String?
+
+  public init(_ code: Code, _ message: String, place: String? = nil) {
+    self.code = code
+    self.message = message
+    self.place = place
+  }
+
+  public var description: String { place.map { "\($0): \(message)" } ?? message }
+
+  /// Returns the same error at a place, unless it has one.
+  func at(_ place: String) -> ImagingError {
+    ImagingError(code, message, place: self.place ?? place)
+  }
+}
