@@ -93,6 +93,8 @@ let package = Package(
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests(
       "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+    tests("Graphs", ["Graphs", "Operators", "Tensors"]),
+    tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

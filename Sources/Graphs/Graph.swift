@@ -82,6 +82,12 @@ public struct Graph: Sendable {
   /// What a run must be given, in the source's order; constants are not among them.
   public package(set) var inputs: [ValueID] = []
   public package(set) var outputs: [ValueID] = []
+  /// In a graph that is an attribute of a node: the values that come from the graph around it.
+  ///
+  /// The node takes them as inputs, after its own: for each of its graph attributes, in the order
+  /// of the attributes' names, as many as that graph captures, in this order. Constants are not
+  /// captured; the inner graph has them too.
+  public package(set) var captures: [ValueID] = []
   /// Where the model comes from: producer, version, opsets; for `inspect` and the model file.
   public package(set) var origin: [(key: String, value: String)] = []
 

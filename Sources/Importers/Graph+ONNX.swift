@@ -1,0 +1,134 @@
+import Graphs
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The operator sets that are read.
+enum ONNXVersions {
+  static let oldestOpset = 7
+  static let newestOpset = 28
+}
+
+extension Graph {
+  /// Reads an ONNX file. Weights are not copied: the graph borrows them from the mapped file.
+  ///
+  /// External data are looked for in the file's directory, and only there.
+  ///
+  /// - Throws: `ImportError` with the file in its place: `.unreadable`, `.malformed`,
+  ///   `.unsupported` or `.invalidNode`; the last two list every node that cannot be imported.
+  public init(onnxFile path: String, limits: ONNXLimits = ONNXLimits()) throws(ImportError) {
+    do throws(ImportError) {
+      let source = try ByteSource.open(path, limit: limits.fileBytes)
+      let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+      self = try Graph(onnx: source, directory: directory, limits: limits)
+    } catch {
+      var placed = error
+      placed.place = error.place.map { "\(path), \($0)" } ?? path
+      throw placed
+    }
+  }
+
+  /// Reads an ONNX model from memory. The bytes are copied once.
+  ///
+  /// - Parameter directory: where external data lie; nil refuses them.
+  /// - Throws: `ImportError`, as for a file.
+  public init(
+    onnxBytes bytes: [UInt8], directory: String? = nil, limits: ONNXLimits = ONNXLimits()
+  ) throws(ImportError) {
+    guard bytes.count <= limits.fileBytes else {
+      throw ImportError(
+        .malformed, "\(bytes.count) bytes are more than the limit of \(limits.fileBytes)")
+    }
+    let source = bytes.withUnsafeBytes { ByteSource(copying: $0) }
+    self = try Graph(onnx: source, directory: directory, limits: limits)
+  }
+
+  private init(
+    onnx source: ByteSource, directory: String?, limits: ONNXLimits
+  ) throws(ImportError) {
+    if let other = ForeignFormat.certain(source.bytes) { throw other }
+    var parser = ONNXParser(source.bytes, limits: limits)
+    let model: ONNXModel
+    do throws(ImportError) {
+      model = try parser.model(0..<source.bytes.count)
+    } catch {
+      throw ForeignFormat.likely(source.bytes) ?? error
+    }
+    guard let graph = model.graph else {
+      throw ForeignFormat.likely(source.bytes)
+        ?? ImportError(.malformed, "the file has no graph: it is not an ONNX model, or a part of one")
+    }
+    let opsets = parser.versions(model.opsets)
+    try Graph.checkOpset(opsets["ai.onnx"], model)
+    var functions: [GraphBuilder.FunctionKey: ONNXFunction] = [:]
+    for function in model.functions {
+      let key = GraphBuilder.FunctionKey(
+        domain: ONNXOpset.domainName(parser.names[function.domain]), name: function.name,
+        overload: function.overload)
+      guard functions.updateValue(function, forKey: key) == nil else {
+        throw ImportError(
+          .malformed, "the function \(parser.names[function.name].quoted) is defined twice",
+          place: "byte \(function.body.offset)")
+      }
+    }
+    let decoder = ONNXTensorDecoder(
+      source: source, limits: limits,
+      external: ExternalData(directory: directory, limit: limits.fileBytes))
+    let builder = GraphBuilder(
+      parser: parser, decoder: decoder, functions: functions, limits: limits)
+    let draft = GraphBuilder.Draft()
+    try builder.build(graph, in: GraphBuilder.Scope(draft: draft, opsets: opsets))
+    if let error = builder.problems.error { throw error }
+    self = draft.graph
+    origin = Graph.origin(of: model, opsets: opsets, parser)
+  }
+
+  private static func checkOpset(_ version: Int?, _ model: ONNXModel) throws(ImportError) {
+    let oldest = ONNXVersions.oldestOpset
+    let newest = ONNXVersions.newestOpset
+    guard let version else {
+      // A model may consist of functions of other domains alone, but not before functions existed.
+      if model.opsets.isEmpty {
+        throw ImportError(
+          .unsupported, "the model names no operator set (IR version \(model.irVersion)): "
+            + "export it with opset \(oldest) to \(newest)")
+      }
+      return
+    }
+    if version < oldest {
+      throw ImportError(
+        .unsupported, "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
+          + "it with a newer opset, or convert it with onnx.version_converter")
+    }
+    if version > newest {
+      throw ImportError(
+        .unsupported, "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
+          + "it with opset \(newest) or older")
+    }
+  }
+
+  private static func origin(
+    of model: ONNXModel, opsets: [String: Int], _ parser: ONNXParser
+  ) -> [(key: String, value: String)] {
+    var origin = [(key: "format", value: "ONNX"), (key: "ir version", value: "\(model.irVersion)")]
+    for (domain, version) in opsets.sorted(by: { $0.key < $1.key }) {
+      origin.append((key: "opset \(domain)", value: "\(version)"))
+    }
+    for (key, range) in [
+      ("producer", model.producer), ("producer version", model.producerVersion),
+      ("domain", model.domain),
+    ] {
+      let text = parser.text(range)
+      if !text.isEmpty { origin.append((key: key, value: text)) }
+    }
+    if model.modelVersion != 0 {
+      origin.append((key: "model version", value: "\(model.modelVersion)"))
+    }
+    for (key, value) in model.metadata {
+      origin.append((key: "metadata \(parser.text(key))", value: parser.text(value)))
+    }
+    return origin
+  }
+}
