@@ -90,6 +90,7 @@ let package = Package(
     tests("Texts", ["Texts"]),
     tests("Options", ["Options", "Texts"]),
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
+    tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests(
       "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),

@@ -3,6 +3,8 @@
 public enum InstructionCatalog {
   /// One line per instruction, by opcode.
   package static let all: [any Instruction.Type] = [
+    Convolution.self,
+    MatrixMultiply.self,
     Copy.self,
     CopyRows.self,
     Unary.self,

@@ -1,0 +1,45 @@
+// The matrix product in bfloat16, AVX-512-BF16.
+#if defined(__x86_64__)
+#pragma clang attribute push(                                                 \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), \
+    apply_to = function)
+
+#include "x86_avx512.h"
+
+static inline __attribute__((always_inline)) void store_bfloat16(
+    uint16_t *y, __m512 x, size_t count) {
+  __m256i bits = (__m256i)_mm512_cvtneps_pbh(x);
+  if (count >= 16) {
+    _mm256_storeu_si256((__m256i *)y, bits);
+  } else {
+    _mm256_mask_storeu_epi16(y, first_lanes(count), bits);
+  }
+}
+#define STORE_BFLOAT16(y, x, count) store_bfloat16(y, x, count)
+
+static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint16_t *a) {
+  int32_t pair;
+  __builtin_memcpy(&pair, a, sizeof pair);
+  return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+  do {                                                                              \
+    __m512bh column[GEMM_MAX_PANELS];                                               \
+    UNROLL for (int j = 0; j < (panels); j++) {                                     \
+      column[j] = (__m512bh)_mm512_loadu_si512((b) + (size_t)j * (stride));         \
+    }                                                                               \
+    UNROLL for (int i = 0; i < (rows); i++) {                                       \
+      __m512bh x = broadcast_pair((a)[i] + (k));                                    \
+      UNROLL for (int j = 0; j < (panels); j++) {                                   \
+        acc[i][j] = _mm512_dpbf16_ps(acc[i][j], x, column[j]);                      \
+      }                                                                             \
+    }                                                                               \
+  } while (0)
+#define GEMM(name) name##_bf16_avx512bf16
+#define GEMM_INPUT uint16_t
+#define GEMM_STEP 2
+#include "generic.h"
+
+#pragma clang attribute pop
+#endif

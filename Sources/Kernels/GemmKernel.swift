@@ -1,0 +1,52 @@
+package import CKernels
+
+/// A matrix product kernel; `gemm.h` states what it computes.
+///
+/// Sendable because it points into a constant table.
+package struct GemmKernel: @unchecked Sendable, CustomStringConvertible {
+  private let entry: UnsafePointer<apus_gemm_kernel>
+
+  package var isa: ISA { ISA(rawValue: UInt8(truncatingIfNeeded: entry.pointee.isa)) ?? .portable }
+  /// The type of both factors: float32, or bfloat16.
+  package var isBFloat16: Bool { entry.pointee.input == APUS_BFLOAT16.rawValue }
+  package var description: String { String(cString: entry.pointee.name) }
+
+  /// Every kernel of this build, best first within an input type.
+  package static let all: [GemmKernel] = {
+    var count = 0
+    let first = apus_gemm_kernels(&count)
+    return (0..<count).compactMap { index in
+      first.map { GemmKernel(entry: $0 + index) }
+    }
+  }()
+
+  /// The best kernel among `isas`; the portable one where none is better.
+  package static func best(bfloat16: Bool, isas: Set<ISA>) -> GemmKernel {
+    let fitting = all.filter { $0.isBFloat16 == bfloat16 }
+    let best = fitting.first { isas.contains($0.isa) } ?? fitting.last
+    guard let best else { preconditionFailure("the kernel table lacks its portable entry") }
+    return best
+  }
+
+  @inline(__always)
+  package func run(_ call: inout apus_gemm) {
+    entry.pointee.run(&call)
+  }
+}
+
+/// Rounds float32 elements to bfloat16.
+package struct BFloat16Rounding: Sendable {
+  private let wide: Bool
+
+  package init(isas: Set<ISA>) { wide = isas.contains(.avx2) }
+
+  @inline(__always)
+  package func callAsFunction(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt16>, count: Int
+  ) {
+    #if arch(x86_64)
+      if wide { return apus_round_bfloat16_avx2(source, target, count) }
+    #endif
+    apus_round_bfloat16_portable(source, target, count)
+  }
+}
