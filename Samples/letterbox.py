@@ -26,4 +26,5 @@ def letterbox(picture: np.ndarray, side: int = SIDE):
 
 def as_input(square: np.ndarray) -> np.ndarray:
     """A BGR uint8 square as the model's `[1, 3, side, side]` float32 input."""
-    return np.ascontiguousarray(square[:, :, ::-1].transpose(2, 0, 1))[None].astype(np.float32) / 255
+    planes = np.ascontiguousarray(square[:, :, ::-1].transpose(2, 0, 1))
+    return planes[None].astype(np.float32) / 255

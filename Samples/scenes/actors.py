@@ -183,7 +183,8 @@ def cyclist(brush: Brush, look, phase, frontal):
         brush.stroke([(0.08, 0.5), (0.92, 0.5)], 0.03, frame)
         for side in (-1, 1):
             lift = 0.06 * side * np.sin(2 * np.pi * phase)
-            brush.stroke([(0.5 + side * 0.2, 0.5), (0.5 + side * 0.24, 0.82 + lift)], 0.09, trousers)
+            knee, foot = 0.5 + side * 0.2, 0.5 + side * 0.24
+            brush.stroke([(knee, 0.5), (foot, 0.82 + lift)], 0.09, trousers)
             brush.stroke([(0.5 + side * 0.3, 0.2), (0.5 + side * 0.4, 0.5)], 0.06, coat)
         brush.polygon([(0.2, 0.17), (0.8, 0.17), (0.7, 0.55), (0.3, 0.55)], coat)
         head(brush, 0.5, 0.085, 0.08, look)

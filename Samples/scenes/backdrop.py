@@ -46,7 +46,8 @@ def trees(random, picture, horizon):
                       (45, 60, 80), -1)
         green = np.array([random.uniform(30, 70), random.uniform(80, 140), random.uniform(40, 90)])
         for _ in range(7):
-            at = (x + int(random.normal(0, size / 3)), foot - size - int(random.normal(0, size / 4)))
+            at = (x + int(random.normal(0, size / 3)),
+                  foot - size - int(random.normal(0, size / 4)))
             shade = (green * random.uniform(0.7, 1.2)).tolist()
             cv2.circle(picture, at, max(2, int(size * random.uniform(0.2, 0.4))), shade, -1,
                        cv2.LINE_AA)

@@ -34,7 +34,8 @@ def arguments():
 
 def rate(done: float, step: int) -> float:
     """Linear warming, then half a cosine; `done` is the share of the training that is over."""
-    return PEAK_RATE * min(1, (step + 1) / WARM_STEPS) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+    warmed = min(1, (step + 1) / WARM_STEPS)
+    return PEAK_RATE * warmed * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
 
 
 def make_optimizer(model):
@@ -50,8 +51,7 @@ def make_optimizer(model):
 def follow(average, model, step):
     """Moves the averaged weights towards the trained ones, quickly at first."""
     keep = min(0.998, (1 + step) / (20 + step))
-    for name, value in model.state_dict().items():
-        kept = average.state_dict()[name]
+    for kept, value in zip(average.state_dict().values(), model.state_dict().values()):
         if value.dtype.is_floating_point:
             kept.lerp_(value, 1 - keep)
         else:
