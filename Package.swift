@@ -92,6 +92,7 @@ let package = Package(
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
+    tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(
       "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
