@@ -1,6 +1,7 @@
 import Tensors
 
-/// A dense tensor seen along one axis: [outer, extent, inner].
+/// A dense tensor seen along one axis, or several adjacent ones as if they were one:
+/// [outer, extent, inner].
 struct AxisSpace: Sendable {
   private(set) var outer = 0
   private(set) var extent = 0
@@ -9,11 +10,11 @@ struct AxisSpace: Sendable {
   init() {}
 
   /// - Returns: nil where the tensor has no such axis.
-  init?(_ shape: Shape, axis: Int) {
-    guard shape.dimensions.indices.contains(axis) else { return nil }
+  init?(_ shape: Shape, axis: Int, count: Int = 1) {
+    guard axis >= 0, count >= 0, axis <= shape.rank, count <= shape.rank - axis else { return nil }
     outer = shape.dimensions[..<axis].reduce(1, *)
-    extent = shape[axis]
-    inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+    extent = shape.dimensions[axis..<axis + count].reduce(1, *)
+    inner = shape.dimensions[(axis + count)...].reduce(1, *)
   }
 
   /// The number of lines along the axis.

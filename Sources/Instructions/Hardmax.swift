@@ -9,6 +9,8 @@ package struct Hardmax: Instruction {
   package var input = Operand.none
   package var output = Operand.none
   package var axis = 0
+  /// How many axes from `axis` on make a line together.
+  package var axisCount = 1
   private var inputType = ElementType.float32
   private var outputType = ElementType.float32
   private var space = AxisSpace()
@@ -25,6 +27,7 @@ package struct Hardmax: Instruction {
     visitor.input("x", &input)
     visitor.output("y", &output)
     visitor.field("axis", &axis)
+    visitor.field("axis_count", &axisCount)
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
@@ -36,7 +39,7 @@ package struct Hardmax: Instruction {
       x.type.isComputedInFloat32 && y.type.isComputedInFloat32
         || x.type == .float64 && y.type == .float64, self, "from \(x.type) to \(y.type)")
     try preparation.require(x.shape == y.shape, self, "\(x.shape) cannot become \(y.shape)")
-    guard let space = AxisSpace(x.shape, axis: axis) else {
+    guard let space = AxisSpace(x.shape, axis: axis, count: axisCount) else {
       throw InstructionError(Hardmax.opcode, "axis \(axis) of a tensor of rank \(x.shape.rank)")
     }
     self.space = space

@@ -16,6 +16,12 @@ public enum InstructionCatalog {
     ArgReduce.self,
     Softmax.self,
     Hardmax.self,
+    Normalize.self,
+    ScaleShift.self,
+    Pool.self,
+    CumulativeSum.self,
+    TopK.self,
+    LocalResponseNormalization.self,
   ]
 
   private static let byOpcode: [String: any Instruction.Type] = Dictionary(

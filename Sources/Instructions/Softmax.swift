@@ -10,6 +10,8 @@ package struct Softmax: Instruction {
   package var input = Operand.none
   package var output = Operand.none
   package var axis = 0
+  /// How many axes from `axis` on make a line together.
+  package var axisCount = 1
   package var isLogarithmic = false
   var inputType = ElementType.float32
   var outputType = ElementType.float32
@@ -28,6 +30,7 @@ package struct Softmax: Instruction {
     visitor.input("x", &input)
     visitor.output("y", &output)
     visitor.field("axis", &axis)
+    visitor.field("axis_count", &axisCount)
     visitor.field("logarithmic", &isLogarithmic)
   }
 
@@ -40,7 +43,7 @@ package struct Softmax: Instruction {
       x.type.isComputedInFloat32 && y.type.isComputedInFloat32
         || x.type == .float64 && y.type == .float64, self, "from \(x.type) to \(y.type)")
     try preparation.require(x.shape == y.shape, self, "\(x.shape) cannot become \(y.shape)")
-    guard let space = AxisSpace(x.shape, axis: axis) else {
+    guard let space = AxisSpace(x.shape, axis: axis, count: axisCount) else {
       throw InstructionError(
         Softmax.opcode, "axis \(axis) of a tensor of rank \(x.shape.rank)")
     }
