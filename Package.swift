@@ -91,6 +91,9 @@ let package = Package(
     tests("Options", ["Options", "Texts"]),
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
+    tests(
+      "Conformance",
+      ["Archives", "Compilation", "Graphs", "Importers", "Kernels", "Runtime", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(

@@ -1,0 +1,120 @@
+import Graphs
+import Instructions
+import Operators
+import Tensors
+
+/// Gives a graph the shapes of its inputs: infers every type and shape, and computes what depends
+/// on constants and shapes only, so that the shape arithmetic of exporters disappears.
+///
+/// Constants are computed by the portable instructions themselves: there is one implementation of
+/// arithmetic. A node folds only if its result fits the budget, which is checked before it runs.
+struct Specialization {
+  /// Limits on what folding may compute.
+  struct Budget {
+    /// The bytes of one node's results.
+    var nodeByteCount = 64 << 20
+    /// A node may not make its operands this many bytes larger: a file stays small.
+    var growthByteCount = 1 << 20
+    /// The bytes of all results together.
+    var totalByteCount = 1 << 30
+    /// The operations of one node.
+    var operationCount = 4_000_000_000
+  }
+
+  /// Runs a program without inputs and returns its outputs.
+  typealias Evaluator = (LoweredProgram) throws(CompileError) -> [TensorBuffer]
+
+  private var graph: Graph
+  private var budget: Budget
+  private let evaluate: Evaluator
+  private var nodes: [Graph.Node] = []
+
+  /// Returns the specialised graph.
+  static func apply(
+    _ shapes: InputShapes, to graph: Graph, budget: Budget = Budget(), evaluate: @escaping Evaluator
+  ) throws(CompileError) -> Graph {
+    var work = Specialization(graph: graph, budget: budget, evaluate: evaluate)
+    let resolved = try shapes.resolved(for: graph)
+    for (id, shape) in zip(graph.inputs, resolved) {
+      work.graph[id].dimensions = shape.dimensions.map { .known($0) }
+      guard shape.checkedElementCount != nil, work.graph[id].type != nil else {
+        throw CompileError(
+          .shapes, "input \"\(graph[id].name)\": shape \(shape) or its element type is unusable")
+      }
+    }
+    for node in graph.nodes { try work.visit(node) }
+    work.graph.nodes = work.nodes
+    return work.graph
+  }
+
+  private init(graph: Graph, budget: Budget, evaluate: @escaping Evaluator) {
+    self.graph = graph
+    self.budget = budget
+    self.evaluate = evaluate
+  }
+
+  private mutating func visit(_ node: Graph.Node) throws(CompileError) {
+    let place = "node \"\(node.name)\" (\(type(of: node.op).name))"
+    var infos: [ValueInfo?] = []
+    for input in node.inputs {
+      guard let input else {
+        infos.append(nil)
+        continue
+      }
+      guard let info = graph.info(of: input) else {
+        throw CompileError(
+          .invalidModel, "the shape of its input \"\(graph[input].name)\" is not known",
+          place: place)
+      }
+      infos.append(info)
+    }
+    let results: [ValueInfo]
+    do throws(GraphError) {
+      results = try node.op.outputs(for: infos)
+    } catch {
+      throw CompileError(.invalidModel, error.message, place: place)
+    }
+    for (position, id) in node.outputs.enumerated() {
+      guard let id else { continue }
+      guard position < results.count, results[position].shape.checkedElementCount != nil else {
+        throw CompileError(.invalidModel, "output \(position) has no usable shape", place: place)
+      }
+      graph[id].type = results[position].type
+      graph[id].dimensions = results[position].shape.dimensions.map { .known($0) }
+    }
+    let isKnown = infos.allSatisfy { $0 == nil || $0?.constant != nil }
+    guard isKnown || node.op.dependsOnShapesOnly, try fold(node, results, infos, place) else {
+      nodes.append(node)
+      return
+    }
+  }
+
+  /// Computes the node now, if the budget allows; returns whether it did.
+  private mutating func fold(
+    _ node: Graph.Node, _ results: [ValueInfo], _ infos: [ValueInfo?], _ place: String
+  ) throws(CompileError) -> Bool {
+    var byteCount = 0
+    for result in results {
+      guard let bytes = result.type.byteCount(of: result.shape.elementCount) else { return false }
+      byteCount += bytes
+    }
+    let given = infos.reduce(0) { $0 + ($1?.constant?.byteCount ?? 0) }
+    guard byteCount <= budget.nodeByteCount, byteCount <= budget.totalByteCount,
+      byteCount <= given + budget.growthByteCount
+    else { return false }
+    var single = graph
+    single.nodes = [node]
+    single.inputs = []
+    single.outputs = node.outputs.compactMap { $0 }
+    let lowered: LoweredProgram
+    do throws(GraphError) {
+      lowered = try Lowering.lower(single) { _ in .float32 }
+    } catch {
+      throw CompileError(.invalidModel, error.message, place: place)
+    }
+    let values = try evaluate(lowered)
+    for (id, value) in zip(single.outputs, values) { graph[id].constant = value }
+    budget.totalByteCount -= byteCount
+    return true
+  }
+}

@@ -1,0 +1,105 @@
+import Graphs
+import Instructions
+import Tensors
+
+/// Convolves: y[n, m, o…] = b[m] + Σ x[n, c, o·stride + k·dilation − pad] · w[m, c, k…].
+///
+/// x: [N, C, D1…], w: [M, C/group, k1…] constant, b: [M] optional, y: [N, M, D1'…], 1 to 3 spatial
+/// axes, float. ONNX versions 1 and 11. Weights that are computed at run time are refused.
+///
+/// The compiler's passes fold into it: a residual (input 3, of y's shape, added to the sum) and an
+/// activation of the sum.
+package struct Conv: LoweredOperator {
+  package static let name = "Conv"
+
+  package var window: Window
+  package var groupCount: Int
+  package var activation = Activation.none
+  /// Input 3 is added before (false) or after (true) the activation.
+  package var addsResidualLast = false
+
+  package init(window: Window, groupCount: Int = 1) {
+    self.window = window
+    self.groupCount = groupCount
+  }
+
+  package init(importing node: NodeReader) throws(ImportError) {
+    window = try Window(importing: node)
+    groupCount = try node.int("group", default: 1)
+    guard groupCount >= 1 else { throw node.invalid("group is \(groupCount); it must be positive") }
+  }
+
+  package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
+    let (x, w) = try convolutionOperands(inputs)
+    guard w.shape[1] * groupCount == x.shape[1] else {
+      throw GraphError(
+        "x has \(x.shape[1]) channels, but the weights \(w.shape) in \(groupCount) groups read "
+          + "\(w.shape[1] * groupCount)")
+    }
+    guard w.shape[0] % groupCount == 0 else {
+      throw GraphError("\(w.shape[0]) output channels cannot be split into \(groupCount) groups")
+    }
+    try checkBias(inputs, channels: w.shape[0])
+    let resolved = try resolvedWindow(x.shape, w.shape)
+    return [ValueInfo(type: x.type, shape: Shape([x.shape[0], w.shape[0]] + resolved.output))]
+  }
+
+  private func resolvedWindow(_ x: Shape, _ w: Shape) throws(GraphError) -> Window.Resolved {
+    try window.resolved(
+      input: Array(x.dimensions.dropFirst(2)), kernel: Array(w.dimensions.dropFirst(2)))
+  }
+
+  package func lower(into lowering: Lowering) throws(GraphError) {
+    let x = try lowering.required(0)
+    let w = try lowering.required(1)
+    guard let weights = w.constant?.floats() else { throw GraphError(weightsMustBeConstant) }
+    let window = try resolvedWindow(x.shape, w.shape)
+    guard x.shape.rank < 5 else {
+      throw GraphError("convolutions over three spatial axes are not supported")
+    }
+    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
+    let bias = try lowering.biasOperand(2)
+    var residual = Operand.none
+    if lowering.info(3) != nil {
+      residual = lowering.flattenedToPicture(try lowering.operand(3, .channelsLast))
+    }
+    let target = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
+    let picture = PictureWindow(window)
+    let shape: Shape = [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]]
+    if false {
+      var convolution = Convolution()
+      convolution.x = source
+      convolution.weights = lowering.constant(
+        WeightPacking.depthwise(weights, shape: shape), name: "\(lowering.node.name).weights")
+      convolution.bias = bias
+      convolution.residual = residual
+      convolution.y = target
+      convolution.kernel = picture.kernel
+      convolution.strides = picture.strides
+      convolution.pads = picture.pads
+      convolution.dilations = picture.dilations
+      convolution.activation = activation
+      convolution.residualAfterActivation = addsResidualLast
+      lowering.emit(convolution)
+    } else {
+      var convolution = Convolution()
+      convolution.x = source
+      convolution.weights = lowering.constant(
+        WeightPacking.convolution(
+          weights, shape: shape, groups: groupCount, dilations: picture.dilations,
+          as: lowering.factorType(of: source)),
+        name: "\(lowering.node.name).weights")
+      convolution.bias = bias
+      convolution.residual = residual
+      convolution.y = target
+      convolution.kernel = picture.kernel
+      convolution.strides = picture.strides
+      convolution.pads = picture.pads
+      convolution.dilations = picture.dilations
+      convolution.groups = groupCount
+      convolution.activation = activation
+      convolution.residualAfterActivation = addsResidualLast
+      lowering.emit(convolution)
+    }
+  }
+}

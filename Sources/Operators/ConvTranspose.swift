@@ -1,0 +1,100 @@
+import Graphs
+import Instructions
+import Tensors
+
+/// Convolves transposed: every x[n, c, i…] adds w[c, m, k…] times itself to
+/// y[n, m, i·stride + k·dilation − pad]; then b[m] is added.
+///
+/// x: [N, C, D1…], w: [C, M/group, k1…] constant, b: [M] optional, y: [N, M, D1'…], 1 or 2 spatial
+/// axes, float. ONNX versions 1 and 11, with `output_padding` and `output_shape`. Three spatial
+/// axes and weights that are computed at run time are refused.
+package struct ConvTranspose: LoweredOperator {
+  package static let name = "ConvTranspose"
+
+  package var window: Window
+  package var groupCount: Int
+  package var outputPadding: [Int]
+  package var outputShape: [Int]
+  package var activation = Activation.none
+
+  package init(importing node: NodeReader) throws(ImportError) {
+    window = try Window(importing: node)
+    groupCount = try node.int("group", default: 1)
+    outputPadding = try node.ints("output_padding") ?? []
+    outputShape = try node.ints("output_shape") ?? []
+    guard groupCount >= 1 else { throw node.invalid("group is \(groupCount); it must be positive") }
+  }
+
+  package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
+    let (x, w) = try convolutionOperands(inputs)
+    guard w.shape[0] == x.shape[1] else {
+      throw GraphError("x has \(x.shape[1]) channels, but the weights \(w.shape) read \(w.shape[0])")
+    }
+    guard x.shape[1] % groupCount == 0 else {
+      throw GraphError("\(x.shape[1]) channels cannot be split into \(groupCount) groups")
+    }
+    let channels = w.shape[1] * groupCount
+    try checkBias(inputs, channels: channels)
+    let resolved = try resolvedWindow(x.shape, w.shape)
+    return [ValueInfo(type: x.type, shape: Shape([x.shape[0], channels] + resolved.output))]
+  }
+
+  /// Pads and output extents: output = (input − 1)·stride + outputPadding + reach − pads.
+  func resolvedWindow(_ x: Shape, _ w: Shape) throws(GraphError) -> Window.Resolved {
+    let input = Array(x.dimensions.dropFirst(2))
+    let rank = input.count
+    let ones = [Int](repeating: 1, count: rank)
+    let kernel = Array(w.dimensions.dropFirst(2))
+    let strides = window.strides.isEmpty ? ones : window.strides
+    let dilations = window.dilations.isEmpty ? ones : window.dilations
+    let pads = window.pads.isEmpty ? [Int](repeating: 0, count: 2 * rank) : window.pads
+    let extra = outputPadding.isEmpty ? [Int](repeating: 0, count: rank) : outputPadding
+    guard window.kernel.isEmpty || window.kernel == kernel, strides.count == rank,
+      dilations.count == rank, pads.count == 2 * rank, extra.count == rank,
+      outputShape.isEmpty || outputShape.count == rank || outputShape.count == rank + 2
+    else {
+      throw GraphError(
+        "\(rank) spatial axes, but weights \(w), kernel_shape \(window.kernel), strides "
+          + "\(strides), dilations \(dilations), pads \(pads), output_padding \(extra)")
+    }
+    let limit = 1 << 24
+    guard strides.allSatisfy({ 1...limit ~= $0 }), dilations.allSatisfy({ 1...limit ~= $0 }),
+      pads.allSatisfy({ 0...limit ~= $0 }), extra.allSatisfy({ 0...limit ~= $0 })
+    else {
+      throw GraphError("strides \(strides), dilations \(dilations), pads \(pads) are out of range")
+    }
+    var result = Window.Resolved(
+      kernel: kernel, strides: strides, dilations: dilations, padsBegin: Array(pads[..<rank]),
+      padsEnd: Array(pads[rank...]), output: [])
+    let wanted = Array(outputShape.suffix(rank))
+    for axis in 0..<rank {
+      let full =
+        (input[axis] - 1) * strides[axis] + extra[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+      var target: Int? = wanted.isEmpty ? nil : wanted[axis]
+      if target == nil, window.autoPad == .sameUpper || window.autoPad == .sameLower {
+        target = input[axis] * strides[axis]
+      }
+      if let target {
+        let total = max(full - target, 0)
+        let small = total / 2
+        let beginsLarge = window.autoPad != .sameUpper
+        result.padsBegin[axis] = beginsLarge ? total - small : small
+        result.padsEnd[axis] = total - result.padsBegin[axis]
+        if window.autoPad == .notSet {
+          result.padsBegin[axis] = small
+          result.padsEnd[axis] = total - small
+        }
+        result.output.append(target)
+      } else {
+        result.output.append(full - result.padsBegin[axis] - result.padsEnd[axis])
+      }
+      guard result.output[axis] > 0 else {
+        throw GraphError("spatial axis \(axis) of the output would be \(result.output[axis])")
+      }
+    }
+    return result
+  }
+
+  package func lower(into lowering: Lowering) throws(GraphError) {
+  }
+}

@@ -1,0 +1,79 @@
+import Graphs
+import Instructions
+import Tensors
+
+/// Multiplies matrices and adds: y = alpha · op(a) · op(b) + beta · c.
+///
+/// a: [M, K] (or [K, M] with transA), b: [K, N] (or [N, K] with transB), c: optional, broadcast to
+/// [M, N], y: [M, N], float. ONNX versions 1 to 13.
+package struct Gemm: LoweredOperator {
+  package static let name = "Gemm"
+
+  package var alpha: Float
+  package var beta: Float
+  package var transposesA: Bool
+  package var transposesB: Bool
+  package var activation = Activation.none
+
+  package init(importing node: NodeReader) throws(ImportError) {
+    alpha = try node.float("alpha", default: 1)
+    beta = try node.float("beta", default: 1)
+    transposesA = try node.bool("transA", default: false)
+    transposesB = try node.bool("transB", default: false)
+    node.ignore("broadcast")
+  }
+
+  package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
+    guard inputs.count >= 2, let a = inputs[0], let b = inputs[1] else {
+      throw GraphError("inputs a and b are required")
+    }
+    guard a.shape.rank == 2, b.shape.rank == 2 else {
+      throw GraphError("a is \(a.shape) and b is \(b.shape); both must be matrices")
+    }
+    guard a.type == b.type, a.type.isFloat else {
+      throw GraphError("a is \(a.type) and b is \(b.type); both must be the same float type")
+    }
+    let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
+    if inputs.count > 2, let c = inputs[2] {
+      guard Shape.broadcast(c.shape, problem.output) == problem.output else {
+        throw GraphError("c is \(c.shape) and cannot be broadcast to \(problem.output)")
+      }
+    }
+    return [ValueInfo(type: a.type, shape: problem.output)]
+  }
+
+  package func lower(into lowering: Lowering) throws(GraphError) {
+    var product = MatrixProduct(
+      scale: alpha, transposesA: transposesA, transposesB: transposesB, activation: activation)
+    guard let c = lowering.info(2), beta != 0 else {
+      return try product.lower(
+        into: lowering, bias: .none, residual: .none, y: lowering.result(0))
+    }
+    let output = try lowering.outputInfo(0)
+    let columns = output.shape[1]
+    if let values = c.constant?.floats(), c.shape.dimensions.last ?? 1 == values.count {
+      let bias = (0..<columns).map { beta * values[values.count == 1 ? 0 : $0] }
+      return try product.lower(
+        into: lowering, bias: lowering.constant(TensorBuffer([columns], bias)), residual: .none,
+        y: lowering.result(0))
+    }
+    if c.shape == output.shape && beta == 1 {
+      return try product.lower(
+        into: lowering, bias: .none, residual: lowering.operand(2), y: lowering.result(0))
+    }
+    // The general case: a product, then beta · c broadcast onto it.
+    product.activation = .none
+    let y = try lowering.result(0)
+    let sum = lowering.temporary(lowering[y].type, output.shape)
+    try product.lower(into: lowering, bias: .none, residual: .none, y: sum)
+    var addend = try lowering.operand(2)
+    if beta != 1 {
+      let scaled = lowering.temporary(lowering[addend].type, c.shape)
+      lowering.emit(Unary(addend, to: scaled, Activation(.affine, alpha: beta)))
+      addend = scaled
+    }
+    var binary = Binary(.add, sum, addend, to: y)
+    binary.activation = activation
+    lowering.emit(binary)
+  }
+}

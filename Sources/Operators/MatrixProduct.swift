@@ -1,0 +1,90 @@
+import Graphs
+import Instructions
+import Tensors
+
+/// The lowering that `MatMul` and `Gemm` share: inputs 0 and 1 of the node, multiplied.
+struct MatrixProduct {
+  var scale: Float = 1
+  var transposesA = false
+  var transposesB = false
+  var activation = Activation.none
+
+  /// Emits y = activation(scale · a·b + bias + residual); y and the residual have the shape of the
+  /// node's output.
+  func lower(
+    into lowering: Lowering, bias: Operand, residual: Operand, y: Operand
+  ) throws(GraphError) {
+    let a = try lowering.required(0)
+    let b = try lowering.required(1)
+    let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
+    var product = MatrixMultiply()
+    product.bias = bias
+    product.scale = scale
+    product.activation = activation
+    // One matrix for all rows: the leading axes of a are rows too.
+    let isShared = problem.batchB.elementCount == 1 && !transposesA
+    let (rows, columns) = (problem.rows, problem.columns)
+    let lead = isShared ? Shape([]) : problem.batch
+    let height = isShared ? problem.batch.elementCount * rows : rows
+    let left = try lowering.operand(0)
+    if let constant = b.constant, let values = constant.floats() {
+      let type = lowering.factorType(of: left)
+      product.b = lowering.constant(
+        WeightPacking.matrix(
+          values, batch: problem.batchB.elementCount, depth: problem.inner, columns: columns,
+          transposed: transposesB, as: type),
+        name: "\(lowering.node.name).weights")
+      product.packedB = true
+    } else {
+      let right = try lowering.operand(1)
+      let matrix = transposesB ? [columns, problem.inner] : [problem.inner, columns]
+      product.b = lowering.reshaped(
+        right, Shape((isShared ? [] : problem.batchB.dimensions) + matrix))
+      product.transposeB = transposesB
+    }
+    let matrix = transposesA ? [problem.inner, height] : [height, problem.inner]
+    product.a = lowering.reshaped(
+      left, Shape((isShared ? [] : problem.batchA.dimensions) + matrix))
+    product.transposeA = transposesA
+    let target = Shape(lead.dimensions + [height, columns])
+    product.residual = residual.isPresent ? lowering.reshaped(residual, target) : .none
+    product.y = lowering.reshaped(y, target)
+    lowering.emit(product)
+  }
+}
+
+/// The shapes of a matrix product with numpy's conventions.
+struct MatrixProblem {
+  var rows: Int
+  var inner: Int
+  var columns: Int
+  /// The broadcast leading axes.
+  var batch: Shape
+  /// The leading axes of the operands.
+  var batchA: Shape
+  var batchB: Shape
+  var output: Shape
+
+  init(
+    _ a: Shape, _ b: Shape, _ transposesA: Bool, _ transposesB: Bool
+  ) throws(GraphError) {
+    guard a.rank >= 1, b.rank >= 1 else { throw GraphError("scalars cannot be multiplied: \(a), \(b)") }
+    let left = a.rank == 1 ? [1] + a.dimensions : a.dimensions
+    let right = b.rank == 1 ? b.dimensions + [1] : b.dimensions
+    let (l, r) = (left.suffix(2), right.suffix(2))
+    rows = transposesA ? l[l.endIndex - 1] : l[l.startIndex]
+    inner = transposesA ? l[l.startIndex] : l[l.endIndex - 1]
+    columns = transposesB ? r[r.startIndex] : r[r.endIndex - 1]
+    let depth = transposesB ? r[r.endIndex - 1] : r[r.startIndex]
+    batchA = Shape(left.dropLast(2).map { $0 })
+    batchB = Shape(right.dropLast(2).map { $0 })
+    guard inner == depth, let batch = Shape.broadcast(batchA, batchB) else {
+      throw GraphError(
+        "\(a)\(transposesA ? " transposed" : "") cannot be multiplied by \(b)"
+          + (transposesB ? " transposed" : ""))
+    }
+    self.batch = batch
+    output = Shape(
+      batch.dimensions + (a.rank == 1 ? [] : [rows]) + (b.rank == 1 ? [] : [columns]))
+  }
+}

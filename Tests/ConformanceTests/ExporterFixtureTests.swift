@@ -1,0 +1,102 @@
+import Archives
+import Compilation
+import FoundationEssentials
+import Graphs
+import Importers
+import Kernels
+import Runtime
+import Tensors
+import Testing
+
+/// Small models made by real exporters, with the frameworks' own inputs and outputs: what proves
+/// that a model means here what it means there.
+@Suite struct ExporterFixtureTests {
+  static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Fixtures/exporters").path()
+
+  static let names: [String] =
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    .filter { $0.hasSuffix(".onnx") }.map { String($0.dropLast(5)) }.sorted()
+
+  @Test func `there are fixtures`() {
+    #expect(ExporterFixtureTests.names.count >= 20)
+  }
+
+  @Test(arguments: names)
+  func `portable kernels give the framework's outputs`(_ name: String) throws {
+    try check(name, Compiler(), isas: ISA.portable.included)
+  }
+
+  @Test(arguments: names)
+  func `the fastest kernels give the framework's outputs`(_ name: String) throws {
+    try check(name, Compiler(), isas: ISA.host)
+  }
+
+  @Test(arguments: names)
+  func `without fusion the outputs are the same`(_ name: String) throws {
+    try check(name, Compiler(fuses: false), isas: ISA.host)
+  }
+
+  @Test(arguments: names)
+  func `bf16 programs stay close to the framework's outputs`(_ name: String) throws {
+    try check(name, Compiler(precision: .bf16), isas: ISA.host, cosine: 0.99, relative: 0.2)
+  }
+
+  private func check(
+    _ name: String, _ compiler: Compiler, isas: Set<ISA>, cosine: Double = 0.99999,
+    relative: Double = 1e-4
+  ) throws {
+    let graph = try Graph(onnxFile: "\(ExporterFixtureTests.folder)/\(name).onnx")
+    let data = try Archive.read("\(ExporterFixtureTests.folder)/\(name).npz")
+    let tensors = Dictionary(uniqueKeysWithValues: data.map { ($0.name, $0.tensor) })
+    let inputs = try graph.inputs.map { id in
+      try #require(tensors["in:\(graph[id].name)"], "input \(graph[id].name)")
+    }
+    let shapes = InputShapes(
+      Dictionary(
+        uniqueKeysWithValues: zip(graph.inputs, inputs).map { (graph[$0].name, $1.shape) }))
+    let compiled = try compiler.compile(graph, shapes: shapes)
+    let session = try Evaluation.session(
+      compiled.lowered.program, constants: compiled.lowered.constants, isas: isas)
+    for run in 1...2 {
+      let outputs = try session.run(inputs)
+      for (port, output) in zip(session.outputs, outputs) {
+        let reference = try #require(tensors["out:\(port.name)"], "output \(port.name)")
+        try Agreement(output, reference).expect(
+          "\(name), \(port.name), run \(run)", cosine: cosine, relative: relative)
+      }
+    }
+  }
+}
+
+/// How well a tensor agrees with its reference.
+struct Agreement {
+  let cosine: Double
+  /// max |Δ| / max |reference|
+  let relative: Double
+  let isExact: Bool
+
+  init(_ tensor: TensorBuffer, _ reference: TensorBuffer) throws {
+    try #require(tensor.type == reference.type)
+    try #require(tensor.shape == reference.shape)
+    let a = try #require(tensor.floats()).map(Double.init)
+    let b = try #require(reference.floats()).map(Double.init)
+    var (dot, aa, bb, difference, largest) = (0.0, 0.0, 0.0, 0.0, 0.0)
+    for (x, y) in zip(a, b) {
+      dot += x * y
+      aa += x * x
+      bb += y * y
+      difference = max(difference, abs(x - y).isNaN ? .infinity : abs(x - y))
+      largest = max(largest, abs(y))
+    }
+    cosine = aa == 0 && bb == 0 ? 1 : dot / (aa.squareRoot() * bb.squareRoot())
+    relative = difference == 0 ? 0 : difference / largest
+    isExact = difference == 0
+    if !tensor.type.isFloat { try #require(isExact, "integers must be equal") }
+  }
+
+  func expect(_ place: String, cosine limit: Double, relative bound: Double) throws {
+    #expect(cosine >= limit, "\(place)")
+    #expect(relative <= bound, "\(place)")
+  }
+}
