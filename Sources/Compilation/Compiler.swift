@@ -23,6 +23,8 @@ public struct CompiledProgram: Sendable {
   public let shapes: InputShapes
   /// The program without a memory plan, and its constants.
   package let lowered: LoweredProgram
+  /// The graph as imported.
+  package let origin: Graph
   /// The specialised graph before passes: what the source says, at these shapes.
   package let source: Graph
   /// The graph after passes: what was lowered.
@@ -62,8 +64,8 @@ public struct Compiler: Sendable {
         (source[id].name, source[id].shape ?? Shape([]))
       })
     return CompiledProgram(
-      precision: precision, shapes: InputShapes(named), lowered: lowered, source: source,
-      optimised: optimised)
+      precision: precision, shapes: InputShapes(named), lowered: lowered, origin: graph,
+      source: source, optimised: optimised)
   }
 
   /// Gives every value a type and a shape, and folds constants.

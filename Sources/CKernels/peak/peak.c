@@ -1,0 +1,56 @@
+#include "peak.h"
+
+enum { ROUNDS = 20000 };
+
+int64_t apus_peak_portable(float *sink) {
+  float sums[32] = {0};
+  for (int round = 0; round < ROUNDS; round++) {
+    for (int i = 0; i < 32; i++) sums[i] = sums[i] * 0.999f + 0.001f;
+  }
+  for (int i = 0; i < 32; i++) *sink += sums[i];
+  return (int64_t)ROUNDS * 32 * 2;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+__attribute__((target("avx2,fma"))) int64_t apus_peak_f32_avx2(float *sink) {
+  __m256 sums[12];
+  __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f);
+  for (int i = 0; i < 12; i++) sums[i] = _mm256_set1_ps((float)i);
+  for (int round = 0; round < ROUNDS; round++) {
+    _Pragma("unroll") for (int i = 0; i < 12; i++) sums[i] = _mm256_fmadd_ps(sums[i], a, b);
+  }
+  for (int i = 0; i < 12; i++) *sink += _mm256_cvtss_f32(sums[i]);
+  return (int64_t)ROUNDS * 12 * 8 * 2;
+}
+
+__attribute__((target("avx512f"))) int64_t apus_peak_f32_avx512(float *sink) {
+  __m512 sums[24];
+  __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.001f);
+  for (int i = 0; i < 24; i++) sums[i] = _mm512_set1_ps((float)i);
+  for (int round = 0; round < ROUNDS; round++) {
+    _Pragma("unroll") for (int i = 0; i < 24; i++) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
+  }
+  for (int i = 0; i < 24; i++) *sink += _mm512_cvtss_f32(sums[i]);
+  return (int64_t)ROUNDS * 24 * 16 * 2;
+}
+
+__attribute__((target("avx512f,avx512bf16"))) int64_t apus_peak_bf16_avx512bf16(float *sink) {
+  __m512 sums[24];
+  __m512bh a = (__m512bh)_mm512_set1_epi32(0x3c003c00), b = (__m512bh)_mm512_set1_epi32(0x3c003c00);
+  for (int i = 0; i < 24; i++) sums[i] = _mm512_set1_ps((float)i);
+  for (int round = 0; round < ROUNDS; round++) {
+    _Pragma("unroll") for (int i = 0; i < 24; i++) sums[i] = _mm512_dpbf16_ps(sums[i], a, b);
+  }
+  for (int i = 0; i < 24; i++) *sink += _mm512_cvtss_f32(sums[i]);
+  return (int64_t)ROUNDS * 24 * 32 * 2;
+}
+
+#else
+
+int64_t apus_peak_f32_avx2(float *sink) { return apus_peak_portable(sink); }
+int64_t apus_peak_f32_avx512(float *sink) { return apus_peak_portable(sink); }
+int64_t apus_peak_bf16_avx512bf16(float *sink) { return apus_peak_portable(sink); }
+
+#endif

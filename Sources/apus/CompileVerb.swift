@@ -1,0 +1,177 @@
+import Accuracy
+import Archives
+import Compilation
+import Files
+import Graphs
+import Importers
+import ModelFile
+import Options
+import Runtime
+import Tensors
+import Texts
+
+/// `apus compile`: a source model becomes one model file, proved.
+enum CompileVerb: Verb {
+  static let model = Argument("MODEL", help: "the source model, .onnx")
+  static let output = Option.text("o", "OUT.apus", help: "the file to write")
+  static let precision = Option<Precision>.choice(
+    "precision", help: "what the program computes in (fp32)")
+  static let shape = Option.shapes(
+    "shape", help: "the shapes of inputs; once per set of shapes that the file shall hold"
+  ).repeated()
+  static let testInput = Option.text(
+    "test-input", "FILE", help: "inputs for the proof, .npz, instead of random ones")
+  static let reference = Option.text(
+    "reference", "FILE.npz", help: "the framework's own outputs for --test-input")
+  static let tolerance = Option.text(
+    "tolerance", "cosine=0.99,…",
+    help: "what the program must reach against the float program (cosine, euclidean, sqnr)")
+  static let noProof = Flag("no-proof", help: "skip the proof; the file is marked unproven")
+  static let threads = SharedOptions.threads
+
+  static let command = Command(
+    "compile", summary: "turn an ONNX model into one .apus file, and prove it",
+    discussion: """
+      Imports the model, fixes its input shapes, optimises, plans memory, and writes one file that \
+      runs on every CPU. Then proves it: the program against the framework's outputs \
+      (--reference), against the float program, the written file against the program in memory, \
+      and the fast kernels against the portable ones. A failed proof still writes the file, marks \
+      it unproven, names the layers to blame and exits with 1.
+      """,
+    arguments: [model],
+    options: [
+      output, precision, shape, SharedOptions.preprocess, SharedOptions.postprocess, testInput,
+      reference, tolerance, noProof, threads,
+    ],
+    examples: [
+      "apus compile yolov8n.onnx -o yolov8n.apus --preprocess size=640x640,resize=letterbox,raw-scale=1 --postprocess yolov8:classes=coco.txt",
+      "apus compile bert.onnx -o bert.apus --shape input_ids=1x128,attention_mask=1x128 --precision bf16",
+    ])
+
+  static func run(_ given: Given) throws -> ExitCode {
+    let path = given[model]
+    guard let target = given[output] else { throw UsageError("-o OUT.apus is missing") }
+    if OpenedModel.isSource(path) == false {
+      throw UsageError("'\(path)' is no source model; apus compile takes .onnx files")
+    }
+    let precision = given[precision] ?? .fp32
+    let graph = try Graph(onnxFile: path)
+    let sets = try given[shape].isEmpty
+      ? [InputShapes()] : given[shape].map { try InputShapes($0, for: graph) }
+    let progress = Progress("compiling", total: sets.count)
+    var programs: [CompiledProgram] = []
+    for set in sets {
+      programs.append(try Compiler(precision: precision).compile(graph, shapes: set))
+      progress.advance()
+    }
+    progress.finish()
+    var contents = try ModelAssembly.contents(
+      of: programs, origin: Dictionary(graph.origin) { first, _ in first })
+    contents.origin["source"] = path.split(separator: "/").last.map(String.init) ?? path
+    contents.origin["compiler"] = "apus \(ApusTool.version)"
+    contents.processing = try ProcessingOptions(given).processing(
+      for: contents.variants[0].program.inputs, outputs: contents.variants[0].program.outputs)
+    var result: Proof.Result?
+    let proof = Proof(
+      programs, tolerance: try given[tolerance].map { try Tolerance(parsing: $0) },
+      threads: given[threads])
+    if !given[noProof] {
+      result = try proof.prove(&contents, samples: try samples(given, contents))
+    }
+    try ModelWriter.write(contents, to: target)
+    if var checked = result {
+      try proof.compareFile(target, with: contents, &checked)
+      if checked.passes != result?.passes {
+        contents.proof = checked.status
+        try ModelWriter.write(contents, to: target)
+      }
+      result = checked
+    }
+    try report(target, contents, result)
+    return result?.passes == false ? .checkFailed : .done
+  }
+
+  /// The samples of `--test-input`, with the outputs of `--reference`.
+  private static func samples(
+    _ given: Given, _ contents: ModelContents
+  ) throws -> [Proof.Sample]? {
+    guard let path = given[testInput] else {
+      if given[reference] != nil { throw UsageError("--reference needs --test-input") }
+      return nil
+    }
+    let file = try TensorSample(path)
+    let references = try given[reference].map { try Archive.read($0) } ?? []
+    let ports = contents.variants[0].program.inputs
+    let outputs = contents.variants[0].program.outputs
+    let inputs = try file.samples(for: ports)
+    for item in references where !outputs.contains(where: { $0.name == item.name }) {
+      let names = outputs.map(\.name)
+      throw VerbError(
+        .badInput,
+        "\(given[reference] ?? ""): the model has no output \"\(item.name)\"; it has "
+          + names.joined(separator: ", ") + "." + Suggestion.question(item.name, in: names))
+    }
+    return try inputs.enumerated().map { index, tensors in
+      var expected: [String: TensorBuffer] = [:]
+      for item in references {
+        guard let port = outputs.first(where: { $0.name == item.name }) else { continue }
+        expected[item.name] = try TensorSample.slice(
+          item.tensor, index, of: inputs.count, to: port, path: given[reference] ?? "")
+      }
+      return Proof.Sample(inputs: tensors, reference: expected)
+    }
+  }
+
+  private static func report(
+    _ target: String, _ contents: ModelContents, _ result: Proof.Result?
+  ) throws {
+    let bytes = try ReadableFile(target).byteCount ?? 0
+    for variant in contents.variants {
+      let shapes = variant.program.inputs.map { "\($0.name) \($0.type) \($0.shape)" }
+      Console.diagnose(
+        "\(variant.precision): \(shapes.joined(separator: ", ")); "
+          + "\(NumberText.significant(Double(variant.operationCount) / 1e9, digits: 3)) GOP, "
+          + "\(variant.program.instructions.count) instructions, arena "
+          + "\(NumberText.bytes(variant.program.arenaByteCount)), weights "
+          + "\(NumberText.bytes(variant.weightByteCount))\n")
+    }
+    Console.diagnose(proofText(result))
+    Console.diagnose("\(target): \(NumberText.bytes(bytes))\n")
+  }
+
+  private static func proofText(_ result: Proof.Result?) -> String {
+    guard let result else { return "NOT PROVEN: --no-proof was given\n" }
+    var text = ""
+    for step in result.steps {
+      text += "proof: \(step.title): \(step.comparison.passes ? "passed" : "FAILED")\n"
+      guard !step.comparison.passes else { continue }
+      text += step.comparison.text
+      if let passing = step.comparison.passingTolerance {
+        text += "it would pass with --tolerance \(passing)\n"
+      }
+      if !step.blamed.isEmpty {
+        text += "the values that differ most: \(step.blamed.joined(separator: ", "))\n"
+      }
+    }
+    if result.isOnRandomData { text += "PROVED ON RANDOM DATA; give --test-input for real data\n" }
+    return text
+  }
+}
+
+extension InputShapes {
+  /// The shapes of `--shape`; a shape without a name is that of the only input.
+  init(_ given: ShapeSet, for graph: Graph) throws {
+    self.init()
+    for (name, extents) in given.shapes {
+      if name.isEmpty {
+        guard graph.inputs.count == 1 else {
+          let names = graph.inputs.map { graph[$0].name }.joined(separator: ", ")
+          throw UsageError("--shape needs a name: the model has the inputs \(names)")
+        }
+        shapes[graph[graph.inputs[0]].name] = Shape(extents)
+      } else {
+        shapes[name] = Shape(extents)
+      }
+    }
+  }
+}

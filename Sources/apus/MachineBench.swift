@@ -1,0 +1,57 @@
+import Files
+import Kernels
+import Options
+import Texts
+
+/// `apus bench --machine`: the peaks that layers are compared with.
+struct MachineBench {
+  private let given: Given
+
+  init(_ given: Given) { self.given = given }
+
+  func run() throws -> ExitCode {
+    let isas = try SharedOptions.isas(given)
+    let rows = ["fp32", "bf16"].map { ($0, MachinePeak.measure(precision: $0, isas: isas)) }
+    if given[SharedOptions.json] {
+      var writer = JSONWriter(isIndented: true)
+      writer.object { object in
+        object.field("isas", ISA.available.map(\.description))
+        for (precision, peak) in rows { object.field("\(precision)_gops_per_thread", peak) }
+      }
+      try Console.output(writer.text + "\n")
+    } else {
+      for (precision, peak) in rows {
+        try Console.output(
+          "\(precision): \(NumberText.fixed(peak, decimals: 0)) GOP/s per thread\n")
+      }
+    }
+    return .done
+  }
+}
+
+/// The most multiply-adds per second that one thread of this machine reaches.
+enum MachinePeak {
+  /// Measures the peak in GOP/s (2 per multiply-add): the best of several short bursts.
+  static func measure(precision: String, isas: Set<ISA>) -> Double {
+    let clock = ContinuousClock()
+    var best = 0.0
+    for _ in 0..<20 {
+      let start = clock.now
+      let operations = ComputePeak.burst(precision: precision, isas: isas)
+      let ms = (clock.now - start).milliseconds
+      if ms > 0 { best = max(best, Double(operations) / ms / 1e6) }
+    }
+    return best
+  }
+}
+
+/// What the kernel knows of this process's memory.
+enum ProcessMemory {
+  /// The most memory that the process ever held, in bytes (VmHWM).
+  static var peakByteCount: Int {
+    guard let text = try? FileContents.text(of: "/proc/self/status", limit: 1 << 20),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+    else { return 0 }
+    return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
+  }
+}

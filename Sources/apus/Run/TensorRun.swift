@@ -1,0 +1,154 @@
+import Archives
+import Compilation
+import Detections
+import Files
+import Graphs
+import Importers
+import Instructions
+import Kernels
+import ModelFile
+import Options
+import Runtime
+import Tensors
+import Texts
+
+/// A run on tensors: every file is one sample.
+struct TensorRun {
+  private let given: Given
+  private let files: [String]
+  private let isas: Set<ISA>
+  private var times = StageTimes(["decode", "infer", "sink"])
+
+  init(_ given: Given, files: [String]) throws {
+    self.given = given
+    self.files = files
+    isas = try SharedOptions.isas(given)
+    for target in given[RunVerb.output] where !target.lowercased().hasSuffix(".npz") {
+      guard target.lowercased().hasSuffix(".json") || target.lowercased().hasSuffix(".jsonl") else {
+        throw UsageError("-o \(target): a run on tensors writes .npz, or .json with a kit")
+      }
+    }
+  }
+
+  mutating func run() throws -> ExitCode {
+    var opened: (shapes: [String: Shape], model: OpenedModel, session: Session)?
+    var results: [[TensorBuffer]] = []
+    var ports: [Program.Port] = []
+    let graph =
+      OpenedModel.isSource(given[RunVerb.model])
+      ? try Graph(onnxFile: given[RunVerb.model]) : nil
+    if given[RunVerb.allTensors] { return try AllTensorsRun(given, files, isas).run(graph) }
+    for file in files {
+      let sample = try times.measure("decode") { try TensorSample(file) }
+      let shapes = try graph.map { graph in
+        try sample.shapes(inputs: graph.inputs.map { graph[$0].name })
+      }
+      if opened == nil || (graph != nil && opened?.shapes != shapes) {
+        opened = try open(shapes: shapes, sample)
+      } else if graph == nil, let current = opened, current.model.model.programs.count > 1 {
+        opened = try open(shapes: nil, sample)
+      }
+      guard let session = opened?.session else { continue }
+      ports = session.outputs
+      let inputs = try sample.ordered(for: session.inputs)
+      results.append(try times.measure("infer") { try session.run(inputs) })
+    }
+    guard let model = opened?.model else { return .done }
+    try times.measure("sink") { try write(results, ports, model) }
+    if let path = given[RunVerb.stages] { try times.write(to: path) }
+    return .done
+  }
+
+  private func open(
+    shapes: [String: Shape]?, _ sample: TensorSample
+  ) throws -> (shapes: [String: Shape], model: OpenedModel, session: Session) {
+    let path = given[RunVerb.model]
+    let precision = given[SharedOptions.precision]
+    let threads = given[SharedOptions.threads]
+    if let shapes {
+      let model: OpenedModel
+      do {
+        model = try OpenedModel(path, shapes: InputShapes(shapes), precision: precision)
+      } catch let error as CompileError where error.code == .shapes {
+        throw VerbError(.badInput, "\(sample.path): \(error.message)")
+      }
+      return (shapes, model, try model.session(threads: threads, isas: isas))
+    }
+    let model = try OpenedModel(path, precision: precision)
+    var wanted: [String: Shape] = [:]
+    if model.model.programs.filter({ precision == nil || $0.precision == precision?.rawValue }).count
+      > 1
+    {
+      wanted = try sample.shapes(inputs: model.model.programs[0].inputs.map(\.name))
+    }
+    do {
+      let session = try model.session(
+        precision: precision, shapes: wanted, threads: threads, isas: isas)
+      return (wanted, model, session)
+    } catch let error as RuntimeError where error.code == .noSuchProgram {
+      throw VerbError(.badInput, "\(sample.path): \(error.message)")
+    }
+  }
+
+  private func write(
+    _ results: [[TensorBuffer]], _ ports: [Program.Port], _ model: OpenedModel
+  ) throws {
+    let targets = given[RunVerb.output]
+    if targets.isEmpty { try Console.output(TensorRun.summary(results, ports)) }
+    for target in targets {
+      if target.lowercased().hasSuffix(".npz") {
+        let arrays = try ports.indices.map { index in
+          NamedTensor(ports[index].name, try TensorRun.joined(results.map { $0[index] }))
+        }
+        try Archive.write(arrays, to: target)
+      } else {
+        throw UsageError(
+          "-o \(target): objects come from pictures; a run on tensors writes .npz")
+      }
+    }
+  }
+
+  /// The samples' results along the leading dimension; scalars become [N].
+  static func joined(_ parts: [TensorBuffer]) throws -> TensorBuffer {
+    guard let first = parts.first else { return TensorBuffer(zeros: .float32, [0]) }
+    if parts.count == 1 { return first }
+    let tail = Array(first.shape.dimensions.dropFirst())
+    let lead = parts.reduce(0) { $0 + ($1.shape.dimensions.first ?? 1) }
+    for part in parts where Array(part.shape.dimensions.dropFirst()) != tail {
+      throw VerbError(
+        .badInput, "results of shapes \(first.shape) and \(part.shape) cannot be concatenated")
+    }
+    let result = TensorBuffer(zeros: first.type, Shape([lead] + tail))
+    var offset = 0
+    for part in parts {
+      part.withBytes { source in
+        result.withMutableBytes { target in
+          UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count])
+            .copyMemory(from: source)
+        }
+      }
+      offset += part.byteCount
+    }
+    return result
+  }
+
+  private static func summary(_ results: [[TensorBuffer]], _ ports: [Program.Port]) -> String {
+    var table = TextTable([
+      (heading: "output", alignment: .left), (heading: "type", alignment: .left),
+      (heading: "shape", alignment: .left), (heading: "min", alignment: .right),
+      (heading: "mean", alignment: .right), (heading: "max", alignment: .right),
+    ])
+    for result in results {
+      for (port, tensor) in zip(ports, result) {
+        let values = (tensor.floats() ?? []).map(Double.init)
+        let mean = values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
+        table.add(
+          [port.name, "\(tensor.type)", "\(tensor.shape)"]
+            + [values.min() ?? 0, mean, values.max() ?? 0].map {
+              NumberText.significant($0, digits: 5)
+            })
+      }
+    }
+    return table.text
+  }
+}
