@@ -5,7 +5,21 @@ import Graphs
 public enum OperatorCatalog {
   /// One line per operator, by name.
   package static let all: [any LoweredOperator.Type] = [
+    Concat.self,
+    Constant.self,
+    Flatten.self,
+    Gather.self,
     Identity.self,
+    Reshape.self,
+    Resize.self,
+    ShapeOperator.self,
+    Size.self,
+    Slice.self,
+    Split.self,
+    Squeeze.self,
+    Transpose.self,
+    Unsqueeze.self,
+    Upsample.self,
     UnaryOperator<Elementwise.Abs>.self,
     UnaryOperator<Elementwise.Neg>.self,
     UnaryOperator<Elementwise.Sign>.self,
