@@ -100,6 +100,7 @@ let package = Package(
       "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
     tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
+    tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

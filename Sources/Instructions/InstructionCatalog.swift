@@ -7,6 +7,8 @@ public enum InstructionCatalog {
     MatrixMultiply.self,
     Copy.self,
     CopyRows.self,
+    GatherSlices.self,
+    Interpolate.self,
     Unary.self,
     Predicate.self,
     Binary.self,
