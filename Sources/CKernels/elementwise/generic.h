@@ -1,0 +1,149 @@
+// The element-wise kernels: one text for every ISA. Included by x86_<isa>.c after the lanes.
+
+// Applies any function; out of line, because every caller would carry all of them.
+static __attribute__((noinline)) V apply_any(V x, const struct apus_activation *f) {
+  return M(apply)(x, f);
+}
+
+INLINE V apply(V x, const struct apus_activation *f) {
+  if (f->function == APUS_IDENTITY) return x;
+  if (f->function == APUS_RELU) return M(max)(M(splat)(0.0f), x);
+  if (f->function == APUS_CLIP) return M(clamp)(x, f->alpha, f->beta);
+  return apply_any(x, f);
+}
+
+// --- one operand ---
+
+INLINE void unary_rows(const struct apus_unary *c, const struct apus_activation *f) {
+  for (size_t r = 0; r < c->rows; r++) {
+    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * (c->x_type == APUS_FLOAT32 ? 4 : 2);
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * (c->y_type == APUS_FLOAT32 ? 4 : 2);
+    size_t i = 0;
+    for (; i + LANES <= c->count; i += LANES) {
+      store(y, c->y_type, i, M(apply)(load(x, c->x_type, i), f));
+    }
+    if (i < c->count) {
+      size_t rest = c->count - i;
+      store_part(y, c->y_type, i, rest, M(apply)(load_part(x, c->x_type, i, rest), f));
+    }
+  }
+}
+
+// With the function known, the switch of `apply` is gone from the loop.
+#define UNARY(f)                                                                         \
+  case f: {                                                                              \
+    struct apus_activation known = {f, c->activation.alpha, c->activation.beta};         \
+    unary_rows(c, &known);                                                               \
+    break;                                                                               \
+  }
+
+void ISA_NAME(apus_unary)(const struct apus_unary *c) {
+  switch (c->activation.function) {
+    UNARY(APUS_IDENTITY)
+    UNARY(APUS_RELU)
+    UNARY(APUS_CLIP)
+    UNARY(APUS_LEAKY_RELU)
+    UNARY(APUS_SIGMOID)
+    UNARY(APUS_HARD_SIGMOID)
+    UNARY(APUS_HARD_SWISH)
+    UNARY(APUS_SWISH)
+    UNARY(APUS_TANH)
+    UNARY(APUS_GELU)
+    UNARY(APUS_GELU_TANH)
+    UNARY(APUS_EXP)
+    UNARY(APUS_SQRT)
+    UNARY(APUS_SQUARE)
+    UNARY(APUS_AFFINE)
+    default: unary_rows(c, &c->activation);
+  }
+}
+
+// --- two operands ---
+
+INLINE V combine(uint32_t function, V a, V b) {
+  switch (function) {
+    case APUS_ADD: return a + b;
+    case APUS_SUBTRACT: return a - b;
+    case APUS_MULTIPLY: return a * b;
+    case APUS_DIVIDE: return a / b;
+    // A NaN in either operand is the result: min and max give their second operand then.
+    case APUS_MINIMUM: return M(select)(a != a, a, M(min)(a, b));
+    case APUS_MAXIMUM: return M(select)(a != a, a, M(max)(a, b));
+    default: return M(select)(a < 0.0f, a * b, a);
+  }
+}
+
+INLINE float element(const void *p, uint32_t type) {
+  if (type == APUS_FLOAT32) return *(const float *)p;
+  uint32_t bits = (uint32_t)*(const uint16_t *)p << 16;
+  float x;
+  __builtin_memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+INLINE void binary_rows(
+    const struct apus_binary *c, uint32_t function, uint32_t a_step, uint32_t b_step) {
+  const ptrdiff_t a_size = c->a_type == APUS_FLOAT32 ? 4 : 2;
+  const ptrdiff_t b_size = c->b_type == APUS_FLOAT32 ? 4 : 2;
+  const ptrdiff_t y_size = c->y_type == APUS_FLOAT32 ? 4 : 2;
+  const struct apus_activation f = c->activation;
+  for (size_t r = 0; r < c->rows; r++) {
+    const char *a = (const char *)c->a + (ptrdiff_t)r * c->a_row * a_size;
+    const char *b = (const char *)c->b + (ptrdiff_t)r * c->b_row * b_size;
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * y_size;
+    V fixed_a = M(splat)(a_step ? 0.0f : element(a, c->a_type));
+    V fixed_b = M(splat)(b_step ? 0.0f : element(b, c->b_type));
+    size_t i = 0;
+    for (; i + LANES <= c->count; i += LANES) {
+      V p = a_step ? load(a, c->a_type, i) : fixed_a;
+      V q = b_step ? load(b, c->b_type, i) : fixed_b;
+      store(y, c->y_type, i, apply(combine(function, p, q), &f));
+    }
+    if (i < c->count) {
+      size_t rest = c->count - i;
+      V p = a_step ? load_part(a, c->a_type, i, rest) : fixed_a;
+      V q = b_step ? load_part(b, c->b_type, i, rest) : fixed_b;
+      store_part(y, c->y_type, i, rest, apply(combine(function, p, q), &f));
+    }
+  }
+}
+
+#define BINARY(f)                                           \
+  case f:                                                   \
+    if (c->a_step && c->b_step) binary_rows(c, f, 1, 1);    \
+    else if (c->a_step) binary_rows(c, f, 1, 0);            \
+    else binary_rows(c, f, 0, c->b_step);                   \
+    break;
+
+void ISA_NAME(apus_binary)(const struct apus_binary *c) {
+  switch (c->function) {
+    BINARY(APUS_ADD)
+    BINARY(APUS_SUBTRACT)
+    BINARY(APUS_MULTIPLY)
+    BINARY(APUS_DIVIDE)
+    BINARY(APUS_MINIMUM)
+    BINARY(APUS_MAXIMUM)
+    BINARY(APUS_PRELU)
+  }
+}
+
+// --- channels ---
+
+void ISA_NAME(apus_scale_shift)(const struct apus_scale_shift *c) {
+  const struct apus_activation f = c->activation;
+  for (size_t r = 0; r < c->rows; r++) {
+    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * (c->x_type == APUS_FLOAT32 ? 4 : 2);
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * (c->y_type == APUS_FLOAT32 ? 4 : 2);
+    size_t i = 0;
+    for (; i + LANES <= c->count; i += LANES) {
+      V scaled = load(x, c->x_type, i) * load(c->scale, c->scale_type, i);
+      store(y, c->y_type, i, apply(scaled + load(c->bias, c->bias_type, i), &f));
+    }
+    if (i < c->count) {
+      size_t rest = c->count - i;
+      V scaled = load_part(x, c->x_type, i, rest) * load_part(c->scale, c->scale_type, i, rest);
+      V shifted = scaled + load_part(c->bias, c->bias_type, i, rest);
+      store_part(y, c->y_type, i, rest, apply(shifted, &f));
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Loading and storing vectors of float32 or bfloat16 elements, AVX-512: 16 lanes.
+// Include it inside the file's `#pragma clang attribute push` of that target. Parts of a vector
+// touch exactly `count` elements (fewer than the lanes); lanes past them are zero when loaded.
+#ifndef APUS_LANES_AVX512_H
+#define APUS_LANES_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#include "gemm.h"
+#include "math_avx512.h"
+
+#define LANES 16
+#define M(name) apus_##name##_avx512
+#define ISA_NAME(name) name##_avx512
+#define INLINE static inline __attribute__((always_inline, unused))
+typedef apus_v_avx512 V;
+
+INLINE __mmask16 lanes_mask(size_t count) { return (__mmask16)((1u << count) - 1u); }
+
+INLINE V load(const void *p, uint32_t type, size_t i) {
+  if (type == APUS_FLOAT32) return _mm512_loadu_ps((const float *)p + i);
+  __m256i half = _mm256_loadu_si256((const void *)((const uint16_t *)p + i));
+  return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+INLINE V load_part(const void *p, uint32_t type, size_t i, size_t count) {
+  __mmask16 mask = lanes_mask(count);
+  if (type == APUS_FLOAT32) return _mm512_maskz_loadu_ps(mask, (const float *)p + i);
+  __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)p + i);
+  return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+INLINE void store(void *p, uint32_t type, size_t i, V x) {
+  if (type == APUS_FLOAT32) {
+    _mm512_storeu_ps((float *)p + i, x);
+  } else {
+    __m512i bits = (__m512i)apus_bfloat16_avx512(x);
+    _mm256_storeu_si256((void *)((uint16_t *)p + i), _mm512_cvtepi32_epi16(bits));
+  }
+}
+
+INLINE void store_part(void *p, uint32_t type, size_t i, size_t count, V x) {
+  __mmask16 mask = lanes_mask(count);
+  if (type == APUS_FLOAT32) {
+    _mm512_mask_storeu_ps((float *)p + i, mask, x);
+  } else {
+    __m512i bits = (__m512i)apus_bfloat16_avx512(x);
+    _mm256_mask_storeu_epi16((uint16_t *)p + i, mask, _mm512_cvtepi32_epi16(bits));
+  }
+}
+
+// x in the first `count` lanes, `other` in the rest.
+INLINE V first_lanes(V x, V other, size_t count) {
+  return _mm512_mask_blend_ps(lanes_mask(count), other, x);
+}
+
+INLINE float lanes_sum(V x) { return _mm512_reduce_add_ps(x); }
+INLINE float lanes_max(V x) { return _mm512_reduce_max_ps(x); }
+INLINE float lanes_min(V x) { return _mm512_reduce_min_ps(x); }
+
+#endif
