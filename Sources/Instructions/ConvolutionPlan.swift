@@ -102,6 +102,7 @@ struct ConvolutionPlan: Sendable {
     call.a_line = lineStride * window.strideY
     call.run_count = runs.count
     call.run_length = runLength
+    call.panel_step = depth * WeightPacking.panelWidth
     runs.withUnsafeBufferPointer { runs in
       call.runs = runs.baseAddress
       if isPlain {

@@ -32,6 +32,9 @@ struct ConvolutionWindow: Sendable, Hashable {
       input.shape.rank == 4 && output.shape.rank == 4, instruction,
       "x is \(input.shape), y is \(output.shape); both must have four axes")
     let (from, to) = (input.shape.dimensions, output.shape.dimensions)
+    for spec in [input, output] {
+      try preparation.checkSize(instruction, spec.shape.dimensions + [spec.rowStride])
+    }
     batch = from[0]
     (height, width, channels) = (from[1], from[2], from[3])
     (outputHeight, outputWidth) = (to[1], to[2])
@@ -46,6 +49,8 @@ struct ConvolutionWindow: Sendable, Hashable {
     try preparation.require(
       to[0] == batch && to[1] == expectedHeight && to[2] == expectedWidth, instruction,
       "y is \(output.shape), expected \(batch)x\(expectedHeight)x\(expectedWidth) by channels")
+    try preparation.checkSize(instruction, kernel + [channels])
+    try preparation.checkSize(instruction, [spanHeight(lines: 1), max(0, spanWidth), channels])
   }
 
   /// The input columns from the first tap of the first output pixel to the last tap of the last.
@@ -76,6 +81,19 @@ extension Preparation {
     try require(
       pads.allSatisfy { $0 >= 0 && $0 <= ConvolutionWindow.fieldLimit }, instruction,
       "pads \(pads) must be in 0...\(ConvolutionWindow.fieldLimit)")
+  }
+
+  /// The product of the extents must stay far from overflow, whatever a file claims.
+  func checkSize(
+    _ instruction: any Instruction, _ extents: [Int]
+  ) throws(InstructionError) {
+    var size = 1
+    for extent in extents {
+      let (product, overflow) = size.multipliedReportingOverflow(by: max(1, extent))
+      size = product
+      try require(
+        !overflow && extent >= 0 && size <= 1 << 46, instruction, "\(extents) is too large")
+    }
   }
 
   /// x must be what a product with `weights` can read.

@@ -57,9 +57,7 @@ struct GemmStore: Sendable {
     call.residual_line = lineStep * residualLayout.rowStride
     call.residual_type = residualLayout.type
     call.residual_last = residualLast ? 1 : 0
-    call.activation = apus_activation(
-      function: UInt32(activation.function.rawValue), alpha: activation.alpha,
-      beta: activation.beta)
+    call.activation = function
     return call
   }
 
@@ -81,5 +79,50 @@ struct GemmStore: Sendable {
   func placeBias(_ call: inout apus_gemm, column: Int, _ context: borrowing ExecutionContext) {
     guard bias.isPresent else { return }
     call.bias = UnsafePointer(context.pointer(bias, as: Float.self) + column)
+  }
+
+  /// A depthwise call that lacks its pointers, channels and lines.
+  func makeDepthwiseCall(window: ConvolutionWindow, input: Layout) -> apus_depthwise {
+    var call = apus_depthwise()
+    call.x_type = input.type
+    call.x_pixel = input.rowStride
+    call.height = window.height
+    call.width = window.width
+    call.kernel_height = window.kernelHeight
+    call.kernel_width = window.kernelWidth
+    call.stride_y = window.strideY
+    call.stride_x = window.strideX
+    call.pad_top = window.padTop
+    call.pad_left = window.padLeft
+    call.dilation_y = window.dilationY
+    call.dilation_x = window.dilationX
+    call.weight_step = window.channels
+    call.y_type = yLayout.type
+    call.y_pixel = yLayout.rowStride
+    call.y_width = window.outputWidth
+    call.residual_type = residualLayout.type
+    call.residual_pixel = residualLayout.rowStride
+    call.residual_last = residualLast ? 1 : 0
+    call.activation = function
+    return call
+  }
+
+  /// Points a depthwise call at a row and channel of y, and at what belongs to them.
+  @inline(__always)
+  func place(
+    _ call: inout apus_depthwise, row: Int, column: Int, _ context: borrowing ExecutionContext
+  ) {
+    call.y = context.pointer(y) + yLayout.byteOffset(row: row, column: column)
+    call.bias = bias.isPresent ? UnsafePointer(context.pointer(bias, as: Float.self) + column) : nil
+    call.residual =
+      residual.isPresent
+      ? UnsafeRawPointer(
+        context.pointer(residual) + residualLayout.byteOffset(row: row, column: column)) : nil
+  }
+
+  private var function: apus_activation {
+    apus_activation(
+      function: UInt32(activation.function.rawValue), alpha: activation.alpha,
+      beta: activation.beta)
   }
 }

@@ -4,7 +4,10 @@ public enum InstructionCatalog {
   /// One line per instruction, by opcode.
   package static let all: [any Instruction.Type] = [
     Convolution.self,
+    ConvolutionND.self,
+    DepthwiseConvolution.self,
     MatrixMultiply.self,
+    TransposedConvolution.self,
     Copy.self,
     CopyRows.self,
     GatherSlices.self,

@@ -180,6 +180,7 @@ struct MatrixPlan: Sendable {
     call.scale = scale
     call.run_count = 1
     call.run_length = paddedDepth
+    call.panel_step = paddedDepth * WeightPacking.panelWidth
     let firstColumn = share.columns.lowerBound * WeightPacking.panelWidth
     call.columns =
       min(result.columns, share.columns.upperBound * WeightPacking.panelWidth) - firstColumn

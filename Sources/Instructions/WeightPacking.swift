@@ -65,7 +65,8 @@ package enum WeightPacking {
     let runs = convolutionRuns(
       channelsPerGroup: channels, kernel: [height, width], groups: groups, dilations: dilations,
       type: type)
-    return pack(groups: groups, columns: columns, runs: runs, type: type) { group, run, at, column in
+    return pack(groups: groups, columns: columns, runs: runs, type: type) {
+      group, run, at, column in
       let step = run * runs.length + at  // over ky, kx, c
       let (tap, channel) = (step / channels, step % channels)
       return weights[((group * columns + column) * channels + channel) * height * width + tap]
@@ -97,6 +98,48 @@ package enum WeightPacking {
       for tap in 0..<taps { packed[tap * channels + channel] = weights[channel * taps + tap] }
     }
     return TensorBuffer([taps, channels], packed)
+  }
+
+  /// Packs the weights of a `transposed_convolution`.
+  ///
+  /// - Parameters:
+  ///   - weights: ONNX order: `[Cin, Cout / groups, kh, kw]`
+  ///   - strides, dilations: those of the instruction (they decide the order of taps)
+  /// - Returns: `groups` times the panels of `Cout / groups` columns; K is ordered by taps as
+  ///   `TransposedPhase` orders them, then by the channels of the group.
+  package static func transposedConvolution(
+    _ weights: [Float], shape: Shape, groups: Int = 1, strides: [Int], dilations: [Int] = [1, 1],
+    as type: ElementType
+  ) -> TensorBuffer {
+    let (channels, columns) = (shape[0] / groups, shape[1])
+    let (height, width) = (shape[2], shape[3])
+    let taps = TransposedPhase.all(
+      kernel: [height, width], strides: strides, dilations: dilations
+    ).flatMap(\.taps)
+    let runs = Runs(count: taps.count, length: channels, type: type)
+    return pack(groups: groups, columns: columns, runs: runs, type: type) {
+      group, run, channel, column in
+      let row = (group * channels + channel) * columns + column
+      return weights[(row * height + taps[run].ky) * width + taps[run].kx]
+    }
+  }
+
+  /// Reorders the weights of a `convolution_nd`: ONNX `[Cout, Cin / groups, k...]` to
+  /// `[k..., Cin / groups, Cout]`, float32.
+  package static func convolutionND(_ weights: [Float], shape: Shape) -> TensorBuffer {
+    let (columns, channels) = (shape[0], shape[1])
+    let kernel = Array(shape.dimensions.dropFirst(2))
+    let taps = kernel.reduce(1, *)
+    var packed = [Float](repeating: 0, count: weights.count)
+    for column in 0..<columns {
+      for channel in 0..<channels {
+        for tap in 0..<taps {
+          packed[(tap * channels + channel) * columns + column] =
+            weights[(column * channels + channel) * taps + tap]
+        }
+      }
+    }
+    return TensorBuffer(Shape(kernel + [channels, columns]), packed)
   }
 
   /// Fills panels; `element(group, run, index in run, column)` gives a weight.

@@ -139,7 +139,7 @@ INLINE void GEMM(tile)(
 // All rows by `panels` panels from `column` on.
 static void GEMM(block)(
     const struct apus_gemm *g, const struct GEMM(finish) * finish, size_t column, size_t panels) {
-  const size_t panel_stride = g->run_count * g->run_length * 16;
+  const size_t panel_stride = g->panel_step;
   const GEMM_INPUT *b = (const GEMM_INPUT *)g->b + column / 16 * panel_stride;
   const size_t most = GEMM_MAX_ROWS(panels);
   size_t tiles = (g->count + most - 1) / most;

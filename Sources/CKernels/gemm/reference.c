@@ -42,7 +42,7 @@ static void finish(const struct apus_gemm *g, size_t row, size_t column, const f
 
 void apus_gemm_f32_reference(const struct apus_gemm *g) {
   for (size_t column = 0; column < g->columns; column += PANEL) {
-    const float *panel = (const float *)g->b + column * g->run_count * g->run_length;
+    const float *panel = (const float *)g->b + column / PANEL * g->panel_step;
     for (size_t row = g->first; row < g->first + g->count; row++) {
       const float *a = (const float *)g->a + (ptrdiff_t)(row / g->width) * g->a_line +
                        (ptrdiff_t)(row % g->width) * g->a_pixel;
@@ -61,7 +61,7 @@ void apus_gemm_f32_reference(const struct apus_gemm *g) {
 
 void apus_gemm_bf16_reference(const struct apus_gemm *g) {
   for (size_t column = 0; column < g->columns; column += PANEL) {
-    const uint16_t *panel = (const uint16_t *)g->b + column * g->run_count * g->run_length;
+    const uint16_t *panel = (const uint16_t *)g->b + column / PANEL * g->panel_step;
     for (size_t row = g->first; row < g->first + g->count; row++) {
       const uint16_t *a = (const uint16_t *)g->a + (ptrdiff_t)(row / g->width) * g->a_line +
                           (ptrdiff_t)(row % g->width) * g->a_pixel;

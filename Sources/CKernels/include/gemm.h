@@ -41,9 +41,10 @@ struct apus_gemm {
   size_t run_count;
   size_t run_length;
 
-  const void *b;    // the panel of the first column
-  size_t columns;   // N
-  const float *bias;  // of the first column; null: zeros
+  const void *b;       // the panel of the first column
+  size_t panel_step;   // elements from one panel to the next; at least 16 K
+  size_t columns;      // N
+  const float *bias;   // of the first column; null: zeros
   float scale;
 
   void *y;  // row 0, first column

@@ -222,10 +222,11 @@ APUS_INLINE V APUS_MATH(apply)(V x, const struct apus_activation *f) {
     case APUS_ROUND: return APUS_MATH(round)(x);
     case APUS_ERF: return APUS_MATH(erf)(x);
     case APUS_SIGN: return APUS_MATH(sign)(x);
-    case APUS_THRESHOLDED_RELU: return APUS_MATH(select)(x > alpha, x, zero);
-    case APUS_SHRINK:
-      return APUS_MATH(select)(
-          x < -alpha, x + beta, APUS_MATH(select)(x > alpha, x - beta, zero));
+    case APUS_THRESHOLDED_RELU: return APUS_MATH(select)(x <= alpha, zero, x);
+    case APUS_SHRINK: {
+      V small = APUS_MATH(select)(x <= alpha, zero, x - beta);
+      return APUS_MATH(select)(x < -alpha, x + beta, small);
+    }
     case APUS_SQUARE: return x * x;
     case APUS_AFFINE: return x * alpha + beta;
     default: return x;
