@@ -5,17 +5,6 @@ import Tensors
   import Glibc
 #endif
 
-/// A tensor under its name in an `.npz` file.
-package struct NamedTensor: Sendable {
-  package var name: String
-  package var tensor: TensorBuffer
-
-  package init(_ name: String, _ tensor: TensorBuffer) {
-    self.name = name
-    self.tensor = tensor
-  }
-}
-
 /// Reading and writing `.npy` and `.npz` files whole.
 package enum Archive {
   /// Half of the machine's memory: what one file may take unless a caller says otherwise.

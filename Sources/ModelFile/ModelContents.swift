@@ -1,17 +1,6 @@
 import Instructions
 import Tensors
 
-/// A tensor with its name in the source model.
-public struct NamedTensor: Sendable {
-  public var name: String
-  public var tensor: TensorBuffer
-
-  public init(_ name: String, _ tensor: TensorBuffer) {
-    self.name = name
-    self.tensor = tensor
-  }
-}
-
 /// Inputs together with the outputs that a program gave for them when it was compiled.
 public struct SelfTest: Sendable {
   /// The program that it is for, by its place in the file.

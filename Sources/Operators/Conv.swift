@@ -55,7 +55,7 @@ package struct Conv: LoweredOperator {
     guard let weights = w.constant?.floats() else { throw GraphError(weightsMustBeConstant) }
     let window = try resolvedWindow(x.shape, w.shape)
     guard x.shape.rank < 5 else {
-      throw GraphError("convolutions over three spatial axes are not supported")
+      return try lowerVolume(into: lowering, weights, w.shape, window)
     }
     let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
     let bias = try lowering.biasOperand(2)
@@ -66,8 +66,8 @@ package struct Conv: LoweredOperator {
     let target = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
     let picture = PictureWindow(window)
     let shape: Shape = [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]]
-    if false {
-      var convolution = Convolution()
+    if groupCount > 1 && groupCount == x.shape[1] && groupCount == w.shape[0] {
+      var convolution = DepthwiseConvolution()
       convolution.x = source
       convolution.weights = lowering.constant(
         WeightPacking.depthwise(weights, shape: shape), name: "\(lowering.node.name).weights")
@@ -101,5 +101,41 @@ package struct Conv: LoweredOperator {
       convolution.residualAfterActivation = addsResidualLast
       lowering.emit(convolution)
     }
+  }
+  /// Three spatial axes: the portable instruction, then what was fused.
+  private func lowerVolume(
+    into lowering: Lowering, _ weights: [Float], _ shape: Shape, _ window: Window.Resolved
+  ) throws(GraphError) {
+    var convolution = ConvolutionND()
+    convolution.x = try lowering.operand(0, .channelsLast, type: .float32)
+    convolution.weights = lowering.constant(
+      WeightPacking.convolutionND(weights, shape: shape), name: "\(lowering.node.name).weights")
+    convolution.bias = try lowering.biasOperand(2)
+    convolution.strides = window.strides
+    convolution.pads = window.padsBegin
+    convolution.dilations = window.dilations
+    convolution.groups = groupCount
+    let target = try lowering.result(0, .channelsLast)
+    let isPlain =
+      activation == .none && lowering.info(3) == nil && lowering[target].type == .float32
+    guard !isPlain else {
+      convolution.y = target
+      return lowering.emit(convolution)
+    }
+    var value = lowering.temporary(.float32, lowering[target].shape, layout: .channelsLast)
+    convolution.y = value
+    lowering.emit(convolution)
+    guard lowering.info(3) != nil else {
+      return lowering.emit(Unary(value, to: target, activation))
+    }
+    let residual = try lowering.operand(3, .channelsLast)
+    if addsResidualLast {
+      let sum = lowering.temporary(.float32, lowering[target].shape, layout: .channelsLast)
+      lowering.emit(Unary(value, to: sum, activation))
+      value = sum
+    }
+    var addition = Binary(.add, value, residual, to: target)
+    if !addsResidualLast { addition.activation = activation }
+    lowering.emit(addition)
   }
 }

@@ -96,5 +96,30 @@ package struct ConvTranspose: LoweredOperator {
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
+    let x = try lowering.required(0)
+    let w = try lowering.required(1)
+    guard let weights = w.constant?.floats() else { throw GraphError(weightsMustBeConstant) }
+    guard x.shape.rank < 5 else {
+      throw GraphError("transposed convolutions over three spatial axes are not supported")
+    }
+    let picture = PictureWindow(try resolvedWindow(x.shape, w.shape))
+    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
+    var convolution = TransposedConvolution()
+    convolution.x = source
+    convolution.weights = lowering.constant(
+      WeightPacking.transposedConvolution(
+        weights, shape: [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]],
+        groups: groupCount, strides: picture.strides, dilations: picture.dilations,
+        as: lowering.factorType(of: source)),
+      name: "\(lowering.node.name).weights")
+    convolution.bias = try lowering.biasOperand(2)
+    convolution.kernel = picture.kernel
+    convolution.strides = picture.strides
+    convolution.pads = Array(picture.pads.prefix(2))
+    convolution.dilations = picture.dilations
+    convolution.groups = groupCount
+    convolution.activation = activation
+    convolution.y = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
+    lowering.emit(convolution)
   }
 }

@@ -37,7 +37,7 @@ enum InspectVerb: Verb {
       return try show(given, opened.model, Processing())
     }
     if given[Self.graph] {
-      try Console.output(graph.description)
+      try Console.output(graph.text)
       return .done
     }
     var counts: [String: Int] = [:]

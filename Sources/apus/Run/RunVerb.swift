@@ -43,7 +43,8 @@ enum RunVerb: Verb {
     guard !files.isEmpty else { throw UsageError("--input FILE… is missing") }
     let areTensors = files.map(TensorSample.isTensorFile)
     if areTensors.allSatisfy({ $0 }) {
-      return try TensorRun(given, files: files).run()
+      var run = try TensorRun(given, files: files)
+      return try run.run()
     }
     guard !areTensors.contains(true) else {
       throw UsageError("--input mixes tensors with pictures; run them one after the other")
@@ -51,6 +52,7 @@ enum RunVerb: Verb {
     guard !given[allTensors] else {
       throw UsageError("--all-tensors takes tensors (.npz) as input")
     }
-    return try FrameRun(given, files: files).run()
+    var run = try FrameRun(given, files: files)
+    return try run.run()
   }
 }
