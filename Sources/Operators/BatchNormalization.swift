@@ -7,7 +7,8 @@ import Tensors
 ///
 /// x, y: [N, C, …] of rank 2 or more, float; scale, bias, mean,
 /// variance: [C]. Attribute `epsilon` (1e-5). ONNX versions 7 to 15, inference only: `training_mode`
-/// and further outputs are refused; `momentum` and `spatial` = 1 are ignored.
+/// and further outputs are refused; `momentum` and `spatial` are ignored;
+/// statistics per element are refused.
 package struct BatchNormalization: LoweredOperator {
   package static let name = "BatchNormalization"
 
@@ -18,9 +19,8 @@ package struct BatchNormalization: LoweredOperator {
     if try node.bool("training_mode", default: false) {
       throw node.unsupported("training_mode; export the model for inference (model.eval())")
     }
-    if try node.int("spatial", default: 1) != 1 {
-      throw node.unsupported("spatial = 0, statistics per element")
-    }
+    // Old exporters wrote spatial = 0 beside statistics per channel; `outputs` checks their shape.
+    node.ignore("spatial")
     epsilon = try node.float("epsilon", default: 1e-5)
   }
 

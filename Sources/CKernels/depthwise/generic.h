@@ -62,8 +62,7 @@ INLINE void DEPTHWISE(block_of)(
   const ptrdiff_t last = (at->count - 1) * stride + kw;  // columns that the block needs
   for (ptrdiff_t c = 0; c < d->channels; c += LANES) {
     VECTOR acc[BLOCK];
-    VECTOR start = d->bias ? DEPTHWISE(vector)(d->bias + c) : MATH(splat)(0.0f);
-    UNROLL for (int u = 0; u < BLOCK; u++) acc[u] = start;
+    UNROLL for (int u = 0; u < BLOCK; u++) acc[u] = MATH(splat)(0.0f);
     for (ptrdiff_t ky = at->ky_low; ky < at->ky_high; ky++) {
       const float *weights = d->weights + ky * kw * d->weight_step + c;
       VECTOR w[5];
@@ -83,6 +82,11 @@ INLINE void DEPTHWISE(block_of)(
           }
         }
       }
+    }
+    // Last, not first: a bias larger than the sum would cost bits in every step.
+    if (d->bias) {
+      const VECTOR bias = DEPTHWISE(vector)(d->bias + c);
+      UNROLL for (int u = 0; u < BLOCK; u++) acc[u] = acc[u] + bias;
     }
     if (simple) {
       const VECTOR floor = MATH(splat)(low), ceiling = MATH(splat)(high);
@@ -130,7 +134,7 @@ static void DEPTHWISE(block_any)(
     at.count = 1;
     const ptrdiff_t ix = at.ox * d->stride_x - d->pad_left;
     for (ptrdiff_t c = 0; c < d->channels; c += LANES) {
-      VECTOR acc = d->bias ? DEPTHWISE(vector)(d->bias + c) : MATH(splat)(0.0f);
+      VECTOR acc = MATH(splat)(0.0f);
       for (ptrdiff_t ky = at.ky_low; ky < at.ky_high; ky++) {
         const ptrdiff_t iy = at.oy * d->stride_y + ky * d->dilation_y - d->pad_top;
         for (ptrdiff_t kx = 0; kx < d->kernel_width; kx++) {
@@ -142,6 +146,7 @@ static void DEPTHWISE(block_any)(
               acc);
         }
       }
+      if (d->bias) acc = acc + DEPTHWISE(vector)(d->bias + c);
       _Alignas(64) float sums[LANES];
       __builtin_memcpy(sums, &acc, sizeof acc);
       DEPTHWISE(finish)(d, &at, c, sums);

@@ -14,7 +14,7 @@ static float load(const void *base, ptrdiff_t index, uint32_t type) {
 static void pixel(const struct apus_depthwise *d, ptrdiff_t oy, ptrdiff_t ox) {
   const ptrdiff_t at = oy * d->y_width + ox;
   for (ptrdiff_t c = 0; c < d->channels; c++) {
-    float sum = d->bias ? d->bias[c] : 0.0f;
+    float sum = 0.0f;
     for (ptrdiff_t ky = 0; ky < d->kernel_height; ky++) {
       ptrdiff_t iy = oy * d->stride_y + ky * d->dilation_y - d->pad_top;
       if (iy < 0 || iy >= d->height) continue;
@@ -25,6 +25,7 @@ static void pixel(const struct apus_depthwise *d, ptrdiff_t oy, ptrdiff_t ox) {
         sum += load(d->x, (iy * d->width + ix) * d->x_pixel + c, d->x_type) * weight;
       }
     }
+    if (d->bias) sum += d->bias[c];
     float other =
         d->residual ? load(d->residual, at * d->residual_pixel + c, d->residual_type) : 0.0f;
     if (d->residual && !d->residual_last) sum += other;

@@ -92,11 +92,8 @@ INLINE void GEMM(tile)(
   const int vectors = panels * GEMM(per_panel);
   (void)panel_stride;
   VECTOR acc[GEMM_ROW_LIMIT][GEMM_MAX_PANELS * GEMM(per_panel)];
-  const int preload = g->bias && g->scale == 1.0f;
   UNROLL for (int j = 0; j < vectors; j++) {
-    VECTOR x = MATH(splat)(0.0f);
-    if (preload) __builtin_memcpy(&x, g->bias + column + j * GEMM(lanes), sizeof x);
-    UNROLL for (int i = 0; i < rows; i++) acc[i][j] = x;
+    UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
   }
 
   const GEMM_INPUT *a[GEMM_ROW_LIMIT];
@@ -106,6 +103,15 @@ INLINE void GEMM(tile)(
     const ptrdiff_t end = k + (ptrdiff_t)g->run_length;
     for (; k < end; k += GEMM_STEP, b += GEMM_STEP * 16) {
       GEMM_MULTIPLY(acc, a, k, b, panel_stride, rows, panels);
+    }
+  }
+
+  // Last, not first: a bias larger than the sum would cost bits in every step.
+  if (g->bias && g->scale == 1.0f) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      VECTOR bias;
+      __builtin_memcpy(&bias, g->bias + column + j * GEMM(lanes), sizeof bias);
+      UNROLL for (int i = 0; i < rows; i++) acc[i][j] = acc[i][j] + bias;
     }
   }
 
