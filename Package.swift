@@ -65,7 +65,7 @@ let package = Package(
     // What turns a trained network into a model file.
     room("Graphs", ["Tensors"]),
     room("Operators", ["Graphs", "Instructions", "Tensors", "Kernels"]),
-    room("Importers", ["Operators", "Graphs", "Tensors"]),
+    room("Importers", ["Operators", "Graphs", "Tensors", "Texts"]),
     room("Accuracy", ["Tensors", "Texts"]),
     room(
       "Compilation",
