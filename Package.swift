@@ -90,6 +90,7 @@ let package = Package(
     tests("Texts", ["Texts"]),
     tests("Options", ["Options", "Texts"]),
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
+    tests("Accuracy", ["Accuracy", "Tensors", "Texts"]),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests(
       "Conformance",
