@@ -91,6 +91,7 @@ let package = Package(
     tests("Options", ["Options", "Texts"]),
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
     tests("Accuracy", ["Accuracy", "Tensors", "Texts"]),
+    tests("Tidy", []),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests(
       "Conformance",
@@ -98,7 +99,8 @@ let package = Package(
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(
-      "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+      "Runtime",
+      ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
     tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
   ],
