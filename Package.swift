@@ -53,13 +53,16 @@ let package = Package(
     room("Kernels", ["CKernels"]),
     room("Instructions", ["Tensors", "Kernels", "CKernels", "CLinux"]),
     room("Planner", ["Tensors", "Instructions"]),
-    room("ModelFile", ["Tensors", "Instructions", "CLinux"]),
+    room("ModelFile", ["Tensors", "Instructions", "Texts", "CLinux"]),
     room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     room("Archives", ["Tensors", "Files", "CZip"]),
     room(
       "Imaging",
-      ["Tensors", "Kernels", "CKernels", "ModelFile", "CTurboJPEG", "CFreeType", "CMedia"]),
-    room("Detections", ["Tensors", "ModelFile"]),
+      [
+        "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CTurboJPEG", "CFreeType",
+        "CMedia",
+      ]),
+    room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
     room("Media", ["CMedia", "CFFmpeg"]),
 
     // What turns a trained network into a model file.
@@ -85,6 +88,8 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
+    tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),

@@ -1,6 +1,7 @@
 // Objects as JSON: {"objects":[{"class","label","score","box":[x1,y1,x2,y2]}]}, and JSON Lines:
 // {"stream","frame","pts_ms","width","height","objects":[…]}. Numbers are the shortest text that
 // gives the same float back; a missing label is null.
+internal import Texts
 
 /// The objects of one frame of a stream.
 public struct FrameDetections: Sendable, Hashable {
@@ -28,7 +29,7 @@ public struct FrameDetections: Sendable, Hashable {
 
   /// One line of JSON, without the line's end.
   public var jsonLine: String {
-    "{\"stream\":\(JSONText.string(stream)),\"frame\":\(frame),"
+    "{\"stream\":\(JSONWriter.quoted(stream)),\"frame\":\(frame),"
       + "\"pts_ms\":\(timeMs.map { JSONText.number($0) } ?? "null"),"
       + "\"width\":\(width),\"height\":\(height),\"objects\":\(JSONText.objects(objects))}"
   }
@@ -50,7 +51,7 @@ public enum JSONText {
     let box = detection.box
     let numbers = [box.x1, box.y1, box.x2, box.y2].map { number($0) }.joined(separator: ",")
     return "{\"class\":\(detection.classIndex),"
-      + "\"label\":\(detection.label.map(string) ?? "null"),"
+      + "\"label\":\(detection.label.map(JSONWriter.quoted) ?? "null"),"
       + "\"score\":\(number(detection.score)),\"box\":[\(numbers)]}"
   }
 
@@ -61,25 +62,5 @@ public enum JSONText {
     guard value.isFinite else { return "null" }
     let text = "\(value)"
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-  }
-
-  /// A string with its quotation marks, escaped.
-  public static func string(_ text: String) -> String {
-    let digits = Array("0123456789abcdef")
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        let value = Int(scalar.value)
-        result += "\\u00\(digits[value >> 4])\(digits[value & 15])"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }

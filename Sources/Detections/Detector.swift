@@ -1,8 +1,5 @@
+internal import Files
 public import ModelFile
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// Turns a model's outputs into objects in source pixels, as its postprocessing declares.
 ///
@@ -98,21 +95,11 @@ public struct Detector: Sendable {
   ///
   /// - Throws: `DetectionError` naming the file.
   public static func labels(at path: String) throws(DetectionError) -> [String] {
-    guard let file = fopen(path, "rbe") else {
-      throw DetectionError(
-        .labels, "classes=\(path) cannot be read: \(String(cString: strerror(errno)))")
-    }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65536)
-    while bytes.count <= maximumLabelBytes {
-      let count = fread(&chunk, 1, chunk.count, file)
-      guard count > 0 else { break }
-      bytes.append(contentsOf: chunk[0..<count])
-    }
-    guard ferror(file) == 0, bytes.count <= maximumLabelBytes else {
-      throw DetectionError(
-        .labels, "classes=\(path) cannot be read, or is larger than \(maximumLabelBytes) bytes")
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try FileContents.bytes(of: path, limit: maximumLabelBytes)
+    } catch {
+      throw DetectionError(.labels, "classes=\(error.message)")
     }
     do throws(SpecificationError) {
       return try Postprocessing.labels(parsing: bytes, file: path)

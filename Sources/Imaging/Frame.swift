@@ -44,6 +44,9 @@ public final class Frame: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer?
   private let owner: AnyObject?
 
+  /// Says whether the samples belong to the frame, so that they can be written.
+  public var isWritable: Bool { owner == nil }
+
   /// The size in pixels.
   public var size: Preprocessing.Size { Preprocessing.Size(width: width, height: height) }
 

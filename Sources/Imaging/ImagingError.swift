@@ -1,3 +1,5 @@
+internal import Files
+
 /// Says what is wrong with a picture, a video or the place where one is written.
 public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The kind of the fault; new kinds may come.
@@ -39,5 +41,23 @@ public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Returns the same error at a place, unless it has one.
   func at(_ place: String) -> ImagingError {
     ImagingError(code, message, place: self.place ?? place)
+  }
+}
+
+extension ImagingError {
+  /// Takes over an error of the file room, which names the file in its message.
+  init(_ error: FileError) {
+    let code: Code =
+      switch error.code {
+      case .notFound: .notFound
+      case .unreadable: .unreadable
+      case .tooLarge: .limit
+      case .diskFull: .diskFull
+      default: .notWritable
+      }
+    let prefix = error.path + ": "
+    let message =
+      error.message.hasPrefix(prefix) ? String(error.message.dropFirst(prefix.count)) : error.message
+    self.init(code, message, place: error.path)
   }
 }

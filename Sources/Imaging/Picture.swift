@@ -1,7 +1,12 @@
+internal import Files
+
 /// Reads and writes picture files.
 public enum Picture {
   /// The endings that picture files have, in lower case, without the dot.
   public static let extensions = ["jpg", "jpeg", "png", "webp", "bmp"]
+
+  /// The largest picture file that is read, in bytes.
+  private static let maximumBytes = 1 << 30
 
   /// Says whether the name ends as a picture's does.
   public static func isPicture(_ path: String) -> Bool {
@@ -19,7 +24,12 @@ public enum Picture {
   ///
   /// - Throws: `ImagingError` naming the file.
   public static func read(_ path: String) throws(ImagingError) -> Frame {
-    let bytes = try InputFile.read(path)
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try FileContents.bytes(of: path, limit: maximumBytes)
+    } catch {
+      throw ImagingError(error)
+    }
     do throws(ImagingError) {
       return try decode(bytes)
     } catch {
@@ -53,6 +63,10 @@ public enum Picture {
     } catch {
       throw error.at(path)
     }
-    try OutputFile.write(bytes, to: path)
+    do throws(FileError) {
+      try AtomicFile.write(bytes, to: path)
+    } catch {
+      throw ImagingError(error)
+    }
   }
 }

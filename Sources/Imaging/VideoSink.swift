@@ -1,4 +1,5 @@
 internal import CMedia
+internal import Files
 
 /// Encodes frames as H.264 in an MP4 file.
 ///
@@ -6,7 +7,7 @@ internal import CMedia
 /// behind. Frames take their place by their time where they have one, else one after the other.
 public final class VideoSink: FrameSink {
   public let name: String
-  private let file: OutputFile
+  private var file: PendingFile
   private let rate: FrameRate
   private let quality: Int
   private let threads: Int
@@ -21,13 +22,17 @@ public final class VideoSink: FrameSink {
   ///   - rate: the frames per second.
   ///   - quality: the constant rate factor, 0 (lossless) to 51.
   ///   - threads: the encoding threads.
-  /// - Throws: `mediaLibrary`.
+  /// - Throws: `mediaLibrary`, or `notWritable` where the folder cannot take the file.
   public init(
     _ path: String, rate: FrameRate, quality: Int = 23, threads: Int = 1
   ) throws(ImagingError) {
     library = try MediaLibrary.shared()
     name = path
-    file = OutputFile(path)
+    do throws(FileError) {
+      file = try PendingFile(replacing: path)
+    } catch {
+      throw ImagingError(error)
+    }
     self.rate = rate
     self.quality = min(max(quality, 0), 51)
     self.threads = threads
@@ -103,6 +108,10 @@ public final class VideoSink: FrameSink {
     guard finish(encoder, &fault) == Int32(APUS_MEDIA_OK.rawValue) else {
       throw MediaLibrary.error(fault, place: name)
     }
-    try file.commit()
+    do throws(FileError) {
+      try file.commit()
+    } catch {
+      throw ImagingError(error)
+    }
   }
 }

@@ -7,6 +7,7 @@
 //   labels 2                        the number of label lines that follow
 //   person
 //   traffic light                   \\, \n and \r inside a label are written with a backslash
+internal import Texts
 
 /// Declares how outputs become objects; part of the model.
 public struct Postprocessing: Sendable, Hashable {
@@ -78,7 +79,7 @@ public struct Postprocessing: Sendable, Hashable {
     guard let kit = Kit(rawValue: name) else {
       let known = Kit.allCases.map(\.rawValue)
       let hint =
-        nearestName(to: name, in: known).map { "did you mean '\($0)'?" }
+        Suggestion.nearest(name, in: known).map { "did you mean '\($0)'?" }
         ?? "there are \(known.joined(separator: ", "))"
       throw SpecificationError(.unknownKit, "--postprocess: there is no kit '\(name)'; \(hint)")
     }

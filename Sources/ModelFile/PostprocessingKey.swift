@@ -1,3 +1,5 @@
+internal import Texts
+
 /// One key of the text form of a postprocessing: the kits that take it, how it is read and written.
 struct PostprocessingKey: Sendable {
   typealias Kit = Postprocessing.Kit
@@ -37,7 +39,7 @@ struct PostprocessingKey: Sendable {
     PostprocessingKey(name: "form", kits: [.ssd]) { (s, v) throws(SpecificationError) in
       guard let form = Postprocessing.BoxForm(rawValue: v) else {
         let choices = Postprocessing.BoxForm.allCases.map(\.rawValue)
-        let hint = nearestName(to: v, in: choices).map { "; did you mean '\($0)'?" } ?? ""
+        let hint = Suggestion.nearest(v, in: choices).map { "; did you mean '\($0)'?" } ?? ""
         throw SpecificationError(
           .invalidValue,
           "--postprocess ssd: form=\(v) is not one of \(choices.joined(separator: ", "))\(hint)")

@@ -4,6 +4,7 @@
 //
 // The text form is `KEY=VALUE,…` with `/` between the parts of a vector; the model file stores the
 // canonical text: keys in the order of the table below, only those that differ from the default.
+internal import Texts
 
 /// Declares how a picture becomes a model's input; part of the model.
 public struct Preprocessing: Sendable, Hashable {
@@ -206,7 +207,7 @@ extension Preprocessing {
   private static func wrongChoice(
     _ text: String, key: String, _ choices: [String]
   ) -> SpecificationError {
-    let hint = nearestName(to: text, in: choices).map { "; did you mean '\($0)'?" } ?? ""
+    let hint = Suggestion.nearest(text, in: choices).map { "; did you mean '\($0)'?" } ?? ""
     return SpecificationError(
       .invalidValue,
       "--preprocess: \(key)=\(text) is not one of \(choices.joined(separator: ", "))\(hint)")

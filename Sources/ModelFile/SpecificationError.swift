@@ -1,3 +1,5 @@
+internal import Texts
+
 /// Says what is wrong with a preprocessing or postprocessing specification.
 public struct SpecificationError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The kind of the mistake; new kinds may come.
@@ -27,39 +29,6 @@ public struct SpecificationError: Error, Sendable, Hashable, CustomStringConvert
   public var description: String { message }
 }
 
-/// Returns the candidate that is nearest to a misspelt word, or nil where none is near.
-///
-/// Distance: insertions, deletions, substitutions and swaps of neighbours; at most a third of the
-/// word's length, but at least 2.
-package func nearestName(to word: String, in candidates: [String]) -> String? {
-  let limit = max(2, word.count / 3)
-  var best: (distance: Int, name: String)?
-  for candidate in candidates {
-    let distance = editDistance(Array(word.prefix(64)), Array(candidate.prefix(64)))
-    if distance <= limit, distance < best?.distance ?? Int.max { best = (distance, candidate) }
-  }
-  return best?.name ?? candidates.first { $0.hasPrefix(word) && !word.isEmpty }
-}
-
-/// Returns the restricted Damerau-Levenshtein distance of two words.
-private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-  var beforeLast = [Int](repeating: 0, count: b.count + 1)
-  var last = Array(0...b.count)
-  for i in a.indices {
-    var row = [i + 1] + [Int](repeating: 0, count: b.count)
-    for j in b.indices {
-      let change = last[j] + (a[i] == b[j] ? 0 : 1)
-      row[j + 1] = min(change, last[j + 1] + 1, row[j] + 1)
-      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
-        row[j + 1] = min(row[j + 1], beforeLast[j - 1] + 1)
-      }
-    }
-    beforeLast = last
-    last = row
-  }
-  return last[b.count]
-}
-
 /// The pieces of `KEY=VALUE,KEY=VALUE`, checked for missing and repeated keys.
 func keyValuePairs(
   _ text: some StringProtocol, of owner: String
@@ -82,7 +51,7 @@ func keyValuePairs(
 /// Returns the error for a key that does not exist, with the nearest that does.
 func unknownKey(_ key: String, of owner: String, keys: [String]) -> SpecificationError {
   let hint =
-    nearestName(to: key, in: keys).map { "did you mean '\($0)'?" }
+    Suggestion.nearest(key, in: keys).map { "did you mean '\($0)'?" }
     ?? "it takes \(keys.joined(separator: ", "))"
   return SpecificationError(.unknownKey, "\(owner) has no key '\(key)'; \(hint)")
 }
