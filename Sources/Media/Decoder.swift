@@ -45,6 +45,8 @@ final class Decoder {
   private var declaredFrames: Int64 = 0
   private var declaredDuration: Int64 = 0
   private var lastTime: Int64 = 0
+  /// Whether the last packet read is not whole.
+  private var isLastCut = false
   /// Why no more packets come: nil while they do, 0 at the proper end.
   private var readEnd: Int32?
   private var isDrained = false
@@ -194,6 +196,7 @@ final class Decoder {
       defer { av_packet_unref(packet) }
       guard packet.pointee.stream_index == streamIndex else { continue }
       packets += 1
+      isLastCut = packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0
       let sent = avcodec_send_packet(codec, packet)
       if sent == ff_AVERROR_ENOMEM { throw MediaError(sent, "decoding") }
       if sent < 0 { count(sent) }
@@ -247,7 +250,7 @@ final class Decoder {
     if let readEnd, readEnd < 0 {
       throw MediaError(readEnd, "reading stopped after \(place)\(total)")
     }
-    if declaredFrames > 0, packets < declaredFrames {
+    if isLastCut || (declaredFrames > 0 && packets < declaredFrames) {
       throw MediaError(
         APUS_MEDIA_CORRUPT,
         "the file is cut off: it ends after \(place)\(total)")

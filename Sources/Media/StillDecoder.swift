@@ -21,6 +21,22 @@ enum StillDecoder {
     }?.codec
   }
 
+  /// Refuses a BMP that is shorter than it says, which its decoder would fill with black.
+  private static func checkLength(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ id: AVCodecID
+  ) throws(MediaError) {
+    guard id == AV_CODEC_ID_BMP else { return }
+    guard bytes.count >= 26 else {
+      throw MediaError(APUS_MEDIA_CORRUPT, "the bmp data (\(bytes.count) bytes) is cut off")
+    }
+    let declared = (0..<4).reduce(0) { $0 | Int(bytes[2 + $1]) << (8 * $1) }
+    guard declared <= bytes.count else {
+      throw MediaError(
+        APUS_MEDIA_CORRUPT,
+        "the bmp data is cut off: \(bytes.count) of \(declared) bytes are there")
+    }
+  }
+
   static func decode(
     _ bytes: UnsafeBufferPointer<UInt8>, _ limits: DecodingLimits,
     into target: inout apus_media_frame
@@ -31,6 +47,7 @@ enum StillDecoder {
         "is not a picture that is read here: JPEG, PNG, WebP, BMP, TIFF, GIF, PGM, PPM")
     }
     let name = String(cString: avcodec_get_name(id))
+    try checkLength(bytes, id)
     var context = avcodec_alloc_context3(decoder)
     var packet = av_packet_alloc()
     var frame = av_frame_alloc()
