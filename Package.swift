@@ -102,6 +102,7 @@ let package = Package(
     tests(
       "Conformance",
       ["Archives", "Compilation", "Graphs", "Importers", "Kernels", "Runtime", "Tensors"]),
+    tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(

@@ -66,10 +66,15 @@ package struct Copy: Instruction {
     try preparation.require(
       source.type == target.type || floats.isSuperset(of: [source.type, target.type]), self,
       "cannot convert \(source.type) to \(target.type)")
-    try preparation.require(source.type.byteCount > 0, self, "\(source.type) is not supported")
+    try preparation.require((1...16).contains(source.type.byteCount), self, "\(source.type) is not supported")
     try preparation.require(
       extents.count == sourceStrides.count && extents.count == targetStrides.count
-        && extents.count <= 8, self, "extents and strides differ in rank")
+        && extents.count <= 16, self, "extents and strides differ in rank")
+    // No position of the target is written twice, so hostile extents cannot make it spin.
+    let count = Shape(extents).checkedElementCount
+    try preparation.require(
+      count.map { $0 <= target.shape.elementCount } ?? false, self,
+      "\(extents) elements into \(target.shape)")
     try check(sourceStrides, sourceOffset, within: source, preparation)
     try check(targetStrides, targetOffset, within: target, preparation)
   }
@@ -101,7 +106,8 @@ package struct Copy: Instruction {
       case 1: run(from, to, UInt8.self, UInt8.self, context) { $0 }
       case 2: run(from, to, UInt16.self, UInt16.self, context) { $0 }
       case 4: run(from, to, UInt32.self, UInt32.self, context) { $0 }
-      default: run(from, to, UInt64.self, UInt64.self, context) { $0 }
+      case 8: run(from, to, UInt64.self, UInt64.self, context) { $0 }
+      default: run(from, to, SIMD2<UInt64>.self, SIMD2<UInt64>.self, context) { $0 }
       }
       return
     }

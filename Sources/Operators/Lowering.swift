@@ -272,10 +272,17 @@ public final class Lowering {
     guard let native = known.first else { throw GraphError("no form of \"\(graph[id].name)\"") }
     let have = self[native.operand]
     let wanted = type ?? (have.type == .float16 ? storage(of: id) : have.type)
-    let target = temporary(
-      wanted, layout.physical(info.shape), layout: layout, name: graph[id].name)
+    let physical = layout.physical(info.shape)
     let from = native.layout.axes(rank: info.shape.rank)
     let order = layout.axes(rank: info.shape.rank).map { axis in from.firstIndex(of: axis) ?? axis }
+    let moved = order.filter { have.shape[$0] != 1 }
+    if wanted == have.type && moved == moved.sorted() {
+      // Only axes of extent 1 change places: the same bytes.
+      let view = reshaped(native.operand, physical, layout: layout, name: graph[id].name)
+      forms[id, default: []].append(Form(layout: layout, operand: view))
+      return view
+    }
+    let target = temporary(wanted, physical, layout: layout, name: graph[id].name)
     emit(Copy.converting(native.operand, have, to: target, self[target], axes: order))
     forms[id, default: []].append(Form(layout: layout, operand: target))
     return target

@@ -1,0 +1,216 @@
+import Tensors
+
+/// Resizes one or two adjacent axes by interpolation: y[o, j, k, i] = Σ u[j, a] v[k, b]
+/// x[o, J[j] + a, K[k] + b, i], where the weights u and v follow from the filter, the rule that
+/// maps output to input coordinates, and the scales.
+///
+/// x: float32, bfloat16, uint8, int8, int32 (the nearest filter: any type); y: x's type; o runs over
+/// the axes before `axis`, i over those behind the resized ones. The extents are those of x and y;
+/// the fields hold what they do not say. The rules are those of ONNX's Resize.
+package struct Interpolate: Instruction {
+  package static let opcode = "interpolate"
+
+  package var input = Operand.none
+  package var output = Operand.none
+  package var axis = 0
+  package var filter = Interpolation.Filter.nearest
+  package var coordinates = Interpolation.Coordinates.halfPixel
+  package var rounding = Interpolation.Rounding.preferFloor
+  package var antialias = false
+  /// Taps outside the tensor get no weight, and the others are scaled up.
+  package var excludesOutside = false
+  package var cubicCoefficient: Float = -0.75
+  /// What coordinates outside the tensor give under `.cropAndResize`.
+  package var extrapolation: Float = 0
+  /// For one or two axes: scale, start and end of the region, as bit patterns of float32.
+  package var parameters: [Int] = []
+
+  var outer = 0
+  var inner = 0
+  var rows = AxisTaps.same
+  var columns = AxisTaps.same
+  var type = ElementType.float32
+  /// Floats in one part's scratch row.
+  var scratchStride = 0
+
+  package init() {}
+
+  package mutating func visit(_ visitor: inout some FieldVisitor) {
+    visitor.input("x", &input)
+    visitor.output("y", &output)
+    visitor.field("axis", &axis)
+    visitor.field("filter", &filter)
+    visitor.field("coordinates", &coordinates)
+    visitor.field("rounding", &rounding)
+    visitor.field("antialias", &antialias)
+    visitor.field("excludes_outside", &excludesOutside)
+    visitor.field("cubic_coefficient", &cubicCoefficient)
+    visitor.field("extrapolation", &extrapolation)
+    visitor.field("parameters", &parameters)
+  }
+
+  package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    let x = preparation[input]
+    let y = preparation[output]
+    type = x.type
+    let blended: Set<ElementType> = [.float32, .bfloat16, .uint8, .int8, .int32]
+    try preparation.require(
+      x.type == y.type && x.type.byteCount > 0
+        && (filter == .nearest && coordinates != .cropAndResize || blended.contains(x.type)), self,
+      "\(x.type) into \(y.type)")
+    let count = parameters.count / 3
+    let rank = x.shape.rank
+    try preparation.require(
+      (parameters.count == 3 || parameters.count == 6) && axis >= 0 && y.shape.rank == rank
+        && axis <= rank - count, self, "\(parameters.count) parameters at axis \(axis)")
+    for other in 0..<rank where other < axis || other >= axis + count {
+      try preparation.require(
+        x.shape[other] == y.shape[other], self, "\(x.shape) into \(y.shape) at axis \(axis)")
+    }
+    outer = x.shape.dimensions[..<axis].reduce(1, *)
+    inner = x.shape.dimensions[(axis + count)...].reduce(1, *)
+    guard y.shape.elementCount > 0 else {
+      outer = 0
+      return
+    }
+    try preparation.require(x.shape.elementCount > 0, self, "nothing to take from")
+    var taps: [AxisTaps] = []
+    for position in 0..<count {
+      let rule = rule(position, from: x.shape[axis + position], to: y.shape[axis + position])
+      guard let axisTaps = AxisTaps(rule) else {
+        throw InstructionError(Self.opcode, "a scale of \(rule.scale) is not supported")
+      }
+      taps.append(axisTaps)
+    }
+    rows = count == 2 ? taps[0] : AxisTaps.same
+    columns = taps[count - 1]
+    if filter != .nearest || coordinates == .cropAndResize {
+      let floats = columns.sourceExtent.multipliedReportingOverflow(by: inner)
+      try preparation.require(
+        !floats.overflow && floats.partialValue < 1 << 40, self, "rows are too long")
+      scratchStride = (floats.partialValue + 15) / 16 * 16
+      preparation.requestScratch(scratchStride * 4 * preparation.parts)
+    }
+  }
+
+  private func rule(_ position: Int, from source: Int, to target: Int) -> Interpolation.Rule {
+    let value = { (index: Int) in
+      Float(bitPattern: UInt32(truncatingIfNeeded: parameters[position * 3 + index]))
+    }
+    return Interpolation.Rule(
+      filter: filter, coordinates: coordinates, rounding: rounding, antialias: antialias,
+      excludesOutside: excludesOutside, cubicCoefficient: cubicCoefficient, scale: value(0),
+      start: value(1), end: value(2), source: source, target: target)
+  }
+
+  package func execute(_ context: borrowing ExecutionContext) {
+    guard outer > 0 else { return }
+    if filter == .nearest && coordinates != .cropAndResize {
+      pick(context)
+      return
+    }
+    switch type {
+    case .float32: blend(Float.self, context, { $0 }, { $0 })
+    case .bfloat16: blend(BFloat16.self, context, { Float($0) }, { BFloat16($0) })
+    case .uint8: blend(UInt8.self, context, { Float($0) }, { UInt8(min(max($0, 0), 255)) })
+    case .int8: blend(Int8.self, context, { Float($0) }, { Int8(min(max($0, -128), 127)) })
+    default: blend(Int32.self, context, { Float($0) }, { Int32(clamping: Int(saturating: $0)) })
+    }
+  }
+
+  /// The nearest filter: one source position per output position.
+  private func pick(_ context: borrowing ExecutionContext) {
+    let size = type.byteCount
+    let source = context.pointer(input)
+    let target = context.pointer(output)
+    let sourceRow = columns.sourceExtent * inner * size
+    let targetRow = columns.count * inner * size
+    for row in context.share(of: outer * rows.count) {
+      let o = row / rows.count
+      let from = source + (o * rows.sourceExtent + rows.place(row % rows.count)) * sourceRow
+      let to = target + row * targetRow
+      switch inner * size {
+      case 1: pickRow(from, to, UInt8.self)
+      case 2: pickRow(from, to, UInt16.self)
+      case 4: pickRow(from, to, UInt32.self)
+      case 8: pickRow(from, to, UInt64.self)
+      case let length:
+        for k in 0..<columns.count {
+          (to + k * length).copyMemory(
+            from: from + columns.place(k) * length, byteCount: length)
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func pickRow<T>(
+    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer, _: T.Type
+  ) {
+    let source = from.assumingMemoryBound(to: T.self)
+    let target = to.assumingMemoryBound(to: T.self)
+    for k in 0..<columns.count { target[k] = source[columns.place(k)] }
+  }
+
+  /// Blends the source rows of one output row into scratch, then blends along the row.
+  @inline(__always)
+  private func blend<T>(
+    _: T.Type, _ context: borrowing ExecutionContext, _ load: (T) -> Float, _ store: (Float) -> T
+  ) {
+    let source = context.pointer(input, as: T.self)
+    let target = context.pointer(output, as: T.self)
+    let scratch =
+      context.scratch.assumingMemoryBound(to: Float.self) + scratchStride * context.part
+    let sourceRow = columns.sourceExtent * inner
+    let targetRow = columns.count * inner
+    for row in context.share(of: outer * rows.count) {
+      let j = row % rows.count
+      let to = target + row * targetRow
+      if rows.isOutside(j) {
+        let value = store(extrapolation)
+        for i in 0..<targetRow { to[i] = value }
+        continue
+      }
+      let base = source + (row / rows.count) * rows.sourceExtent * sourceRow
+      for tap in 0..<rows.tapCount {
+        let weight = rows.weight(j, tap)
+        let from = base + rows.place(j, tap) * sourceRow
+        if tap == 0 {
+          for i in 0..<sourceRow { scratch[i] = weight * load(from[i]) }
+        } else if weight != 0 {
+          for i in 0..<sourceRow { scratch[i] += weight * load(from[i]) }
+        }
+      }
+      for k in 0..<columns.count {
+        blendPixel(scratch, to + k * inner, k, store)
+      }
+    }
+  }
+
+  @inline(__always)
+  private func blendPixel<T>(
+    _ scratch: UnsafeMutablePointer<Float>, _ to: UnsafeMutablePointer<T>, _ k: Int,
+    _ store: (Float) -> T
+  ) {
+    if columns.isOutside(k) {
+      let value = store(extrapolation)
+      for i in 0..<inner { to[i] = value }
+      return
+    }
+    if columns.tapCount == 2 {
+      let a = columns.weight(k, 0)
+      let b = columns.weight(k, 1)
+      let first = scratch + columns.place(k, 0) * inner
+      let second = scratch + columns.place(k, 1) * inner
+      for i in 0..<inner { to[i] = store(a * first[i] + b * second[i]) }
+      return
+    }
+    for i in 0..<inner {
+      var sum: Float = 0
+      for tap in 0..<columns.tapCount {
+        sum += columns.weight(k, tap) * scratch[columns.place(k, tap) * inner + i]
+      }
+      to[i] = store(sum)
+    }
+  }
+}
