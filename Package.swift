@@ -68,7 +68,7 @@ let package = Package(
     // What turns a trained network into a model file.
     room("Graphs", ["Tensors"]),
     room("Operators", ["Graphs", "Instructions", "Tensors", "Kernels"]),
-    room("Importers", ["Operators", "Graphs", "Tensors"]),
+    room("Importers", ["Operators", "Graphs", "Tensors", "Texts"]),
     room("Accuracy", ["Tensors", "Texts"]),
     room(
       "Compilation",
@@ -90,23 +90,26 @@ let package = Package(
 
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
+    tests("Media", ["Imaging", "ModelFile"]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),
     tests("Options", ["Options", "Texts"]),
     tests("Archives", ["Archives", "Tensors", "Files"], fixtures: ["Fixtures"]),
     tests("Accuracy", ["Accuracy", "Tensors", "Texts"]),
+    tests("Tidy", []),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests(
       "Conformance",
       ["Archives", "Compilation", "Graphs", "Importers", "Kernels", "Runtime", "Tensors"]),
+    tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(
-      "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+      "Runtime",
+      ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
     tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
-    tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -48,7 +48,8 @@ struct ExternalData {
     let (end, overflow) = offset.addingReportingOverflow(length)
     guard !overflow, end <= file.bytes.count else {
       throw ImportError(
-        .malformed, "\(length) bytes at \(offset) lie outside \(location.quoted), "
+        .malformed,
+        "\(length) bytes at \(offset) lie outside \(location.quoted), "
           + "which has \(file.bytes.count) bytes: is the file complete?")
     }
     return (file, offset..<end)
@@ -65,7 +66,8 @@ struct ExternalData {
     if let file = files[location] { return file }
     guard let directory else {
       throw ImportError(
-        .unreadable, "the data lie in the file \(location.quoted), and a model given as bytes "
+        .unreadable,
+        "the data lie in the file \(location.quoted), and a model given as bytes "
           + "has no directory: import the file by its path, or name the directory")
     }
     let file = try open(location, in: directory)
@@ -78,7 +80,8 @@ struct ExternalData {
     let isPlain = components.allSatisfy { !$0.isEmpty && $0 != ".." && !$0.utf8.contains(0) }
     guard isPlain, components.count <= 32 else {
       throw ImportError(
-        .malformed, "the location \(location.quoted) of external data is not a plain path "
+        .malformed,
+        "the location \(location.quoted) of external data is not a plain path "
           + "inside the model's directory")
     }
     var folder = Glibc.open(directory, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
@@ -100,7 +103,8 @@ struct ExternalData {
     guard fstat(descriptor, &status) == 0 else { throw unreadable(location) }
     guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
       throw ImportError(
-        .malformed, "external data \(location.quoted) must be a regular file with a single name "
+        .malformed,
+        "external data \(location.quoted) must be a regular file with a single name "
           + "(no link, directory or device)")
     }
     return try ByteSource(mapping: descriptor, name: location, limit: limit)
@@ -109,7 +113,8 @@ struct ExternalData {
   private func unreadable(_ path: String) -> ImportError {
     if errno == ELOOP || errno == ENOTDIR {
       return ImportError(
-        .malformed, "the path \(path.quoted) of external data leads through a symbolic link or "
+        .malformed,
+        "the path \(path.quoted) of external data leads through a symbolic link or "
           + "a file: copy the file itself into the model's directory")
     }
     return ImportError(

@@ -21,7 +21,8 @@ enum ForeignFormat {
 
   /// Beginnings that no ONNX model has.
   private static let signatures: [Signature] = [
-    Signature("PK\u{3}\u{4}", "a zip archive (PyTorch .pt, Keras .keras or .npz): export it to ONNX"),
+    Signature(
+      "PK\u{3}\u{4}", "a zip archive (PyTorch .pt, Keras .keras or .npz): export it to ONNX"),
     Signature([0x89, 0x48, 0x44, 0x46], "HDF5 (Keras .h5): export it to ONNX with tf2onnx"),
     Signature("TFL3", at: 4, "TensorFlow Lite: convert it with tf2onnx --tflite"),
     Signature("ORTM", at: 4, "ONNX Runtime's own .ort format: use the .onnx it was made from"),

@@ -1,4 +1,5 @@
 import Graphs
+import Operators
 import Tensors
 
 #if canImport(Glibc)
@@ -45,8 +46,11 @@ extension Graph {
     self = try Graph(onnx: source, directory: directory, limits: limits)
   }
 
-  private init(
-    onnx source: ByteSource, directory: String?, limits: ONNXLimits
+  init(
+    onnx source: ByteSource, directory: String?, limits: ONNXLimits,
+    operators: @escaping GraphBuilder.OperatorLookup = {
+      OperatorCatalog.type(domain: $0, name: $1)
+    }
   ) throws(ImportError) {
     if let other = ForeignFormat.certain(source.bytes) { throw other }
     var parser = ONNXParser(source.bytes, limits: limits)
@@ -58,7 +62,8 @@ extension Graph {
     }
     guard let graph = model.graph else {
       throw ForeignFormat.likely(source.bytes)
-        ?? ImportError(.malformed, "the file has no graph: it is not an ONNX model, or a part of one")
+        ?? ImportError(
+          .malformed, "the file has no graph: it is not an ONNX model, or a part of one")
     }
     let opsets = parser.versions(model.opsets)
     try Graph.checkOpset(opsets["ai.onnx"], model)
@@ -77,7 +82,7 @@ extension Graph {
       source: source, limits: limits,
       external: ExternalData(directory: directory, limit: limits.fileBytes))
     let builder = GraphBuilder(
-      parser: parser, decoder: decoder, functions: functions, limits: limits)
+      parser: parser, decoder: decoder, functions: functions, limits: limits, operators: operators)
     let draft = GraphBuilder.Draft()
     try builder.build(graph, in: GraphBuilder.Scope(draft: draft, opsets: opsets))
     if let error = builder.problems.error { throw error }
@@ -92,19 +97,22 @@ extension Graph {
       // A model may consist of functions of other domains alone, but not before functions existed.
       if model.opsets.isEmpty {
         throw ImportError(
-          .unsupported, "the model names no operator set (IR version \(model.irVersion)): "
+          .unsupported,
+          "the model names no operator set (IR version \(model.irVersion)): "
             + "export it with opset \(oldest) to \(newest)")
       }
       return
     }
     if version < oldest {
       throw ImportError(
-        .unsupported, "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
+        .unsupported,
+        "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
           + "it with a newer opset, or convert it with onnx.version_converter")
     }
     if version > newest {
       throw ImportError(
-        .unsupported, "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
+        .unsupported,
+        "the model uses opset \(version); Apus reads \(oldest) to \(newest): export "
           + "it with opset \(newest) or older")
     }
   }

@@ -20,7 +20,8 @@ extension GraphBuilder {
       guard attribute.reference.isEmpty else {
         guard let arguments = node.scope.arguments else {
           throw ImportError(
-            .invalidNode, "the attribute \(name.quoted) refers to an attribute of a function, "
+            .invalidNode,
+            "the attribute \(name.quoted) refers to an attribute of a function, "
               + "but the node is in none")
         }
         // An argument that the call does not give is left out here too.
@@ -38,10 +39,22 @@ extension GraphBuilder {
     of attribute: ONNXAttribute, _ name: String, in scope: Scope
   ) throws(ImportError) -> AttributeValue {
     let message = parser.reader(attribute.message)
-    let type = attribute.type != 0 ? attribute.type : try impliedType(message)
+    let present = try typesOfFields(message)
+    let type = attribute.type != 0 ? attribute.type : present.first ?? 0
+    // Absent is zero or empty; but another field in its place is a contradiction.
+    guard present.isEmpty || present.contains(type) else {
+      throw ImportError(
+        .invalidNode,
+        "the attribute \(name.quoted) is of type \(type), but has a value of type "
+          + "\(present[0])")
+    }
     switch type {
-    case 1: return AttributeValue(attribute: .float(try last(message, 2, 0) { (w, f) throws(ImportError) in try w.float(f) }))
-    case 2: return AttributeValue(attribute: .int(try last(message, 3, 0) { (w, f) throws(ImportError) in try w.int(f) }))
+    case 1:
+      return AttributeValue(
+        attribute: .float(try last(message, 2, 0) { (w, f) throws(ImportError) in try w.float(f) }))
+    case 2:
+      return AttributeValue(
+        attribute: .int(try last(message, 3, 0) { (w, f) throws(ImportError) in try w.int(f) }))
     case 3:
       let range = try last(message, 4, 0..<0) { (w, f) throws(ImportError) in try w.bytes(f) }
       return AttributeValue(attribute: .string(try utf8(range, name)))
@@ -54,23 +67,24 @@ extension GraphBuilder {
     case 6:
       var bits: [UInt32] = []
       try forEach(message, 7) { (w, f) throws(ImportError) in try w.append(f, fixed: &bits) }
-      if scope.arguments != nil { try spend(bits.count) }
+      try spend(bits.count)
       return AttributeValue(attribute: .floats(bits.map { Float(bitPattern: $0) }))
     case 7:
       var integers: [Int] = []
       try forEach(message, 8) { (w, f) throws(ImportError) in try w.append(f, to: &integers) }
-      if scope.arguments != nil { try spend(integers.count) }
+      try spend(integers.count)
       return AttributeValue(attribute: .ints(integers))
     case 8:
       var ranges: [Range<Int>] = []
       try forEach(message, 9) { (w, f) throws(ImportError) in ranges.append(try w.bytes(f)) }
-      if scope.arguments != nil { try spend(ranges.reduce(0) { $0 + 1 + $1.count }) }
+      try spend(ranges.reduce(0) { $0 + 1 + $1.count })
       var strings: [String] = []
       for range in ranges { strings.append(try utf8(range, name)) }
       return AttributeValue(attribute: .strings(strings))
     case 9: return AttributeValue(attribute: .tensors(try tensors(message, 10, name, in: scope)))
     case 11:
-      guard let range = try last(message, 22, nil, { (w, f) throws(ImportError) in try w.bytes(f) }) else {
+      guard let range = try last(message, 22, nil, { (w, f) throws(ImportError) in try w.bytes(f) })
+      else {
         throw ImportError(.invalidNode, "the attribute \(name.quoted) has no sparse tensor")
       }
       guard let dense = try decoder.tensor(try parser.sparseTensor(range), parser) else {
@@ -79,7 +93,8 @@ extension GraphBuilder {
       return AttributeValue(attribute: .tensor(dense))
     case 12, 13, 14:
       throw ImportError(
-        .unsupported, "the attribute \(name.quoted) holds \(type == 12 ? "sparse tensors" : "a type"),"
+        .unsupported,
+        "the attribute \(name.quoted) holds \(type == 12 ? "sparse tensors" : "a type"),"
           + " which is not supported")
     default:
       throw ImportError(
@@ -89,15 +104,23 @@ extension GraphBuilder {
 
   // MARK: Parts
 
-  /// Early files do not name the type: the field that is present tells it.
-  private func impliedType(_ message: WireReader) throws(ImportError) -> Int {
-    let types = [2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 10: 9, 11: 10, 22: 11, 23: 12]
+  /// The types of the values that are present, once each: early files do not name the type.
+  private func typesOfFields(_ message: WireReader) throws(ImportError) -> [Int] {
+    var types: [Int] = []
     var wire = message
     while let field = try wire.next() {
-      if let type = types[field.number] { return type }
+      let type =
+        switch field.number {
+        case 2...11: field.number - 1
+        case 22, 23: field.number - 11
+        case 14: 13
+        case 15: 14
+        default: 0
+        }
+      if type != 0, !types.contains(type) { types.append(type) }
       try wire.skip(field)
     }
-    return 0
+    return types
   }
 
   private func graphs(
@@ -109,7 +132,7 @@ extension GraphBuilder {
       let inner = Scope(
         draft: draft, enclosing: scope, opsets: scope.opsets, arguments: scope.arguments,
         prefix: scope.prefix)
-      try build(source, in: inner)
+      try nested { () throws(ImportError) in try build(source, in: inner) }
       drafts.append(draft)
     }
     let captured = drafts.flatMap(\.captured)
@@ -131,10 +154,11 @@ extension GraphBuilder {
     var tensors: [TensorBuffer] = []
     for range in ranges {
       let listed = try parser.tensor(range)
-      if scope.arguments != nil { try spend(listed.typedFields.isEmpty ? 1 : range.count) }
+      try spend(listed.typedFields.isEmpty ? 1 : range.count)
       guard let tensor = try decoder.tensor(listed, parser) else {
         throw ImportError(
-          .unsupported, "the attribute \(name.quoted) is a tensor of strings, which are not "
+          .unsupported,
+          "the attribute \(name.quoted) is a tensor of strings, which are not "
             + "supported")
       }
       tensors.append(tensor)

@@ -14,19 +14,20 @@ extension GraphBuilder {
         .malformed, "the function \(parser.names[function.name].quoted) calls itself",
         place: node.place)
     }
-    guard activeFunctions.count < limits.nestingDepth else {
-      throw ImportError(
-        .malformed, "functions call each other deeper than the limit of \(limits.nestingDepth)",
-        place: node.place)
-    }
     activeFunctions.append(key)
     defer { activeFunctions.removeLast() }
+    try spend(function.inputs.count + function.outputs.count + function.defaults.count)
+    try nested { () throws(ImportError) in try write(function, from: node) }
+  }
+
+  private func write(_ function: ONNXFunction, from node: NodeContext) throws(ImportError) {
     let caller = node.scope
     let actual = operands(of: node)
     guard actual.count <= function.inputs.count, node.outputs.count <= function.outputs.count
     else {
       throw ImportError(
-        .malformed, "the function takes \(function.inputs.count) inputs and gives "
+        .malformed,
+        "the function takes \(function.inputs.count) inputs and gives "
           + "\(function.outputs.count) outputs", place: node.place)
     }
     let scope = Scope(

@@ -10,12 +10,14 @@ extension GraphBuilder {
       for output in source.outputs(of: node) where !output.isEmpty {
         if let other = producers.updateValue(index, forKey: output) {
           throw ImportError(
-            .malformed, "the value \(parser.names[output].quoted) is made twice, by "
+            .malformed,
+            "the value \(parser.names[output].quoted) is made twice, by "
               + "\(describe(source.nodes[other], source)) and \(describe(node, source))")
         }
         if scope.ids[output] != nil {
           throw ImportError(
-            .malformed, "the value \(parser.names[output].quoted) is made by "
+            .malformed,
+            "the value \(parser.names[output].quoted) is made by "
               + "\(describe(node, source)), but it is an input or a constant")
         }
       }
@@ -55,7 +57,8 @@ extension GraphBuilder {
           let start = path.firstIndex { $0.node == next } ?? 0
           let circle = path[start...].prefix(10).map { describe(source.nodes[$0.node], source) }
           throw ImportError(
-            .malformed, "the nodes wait for each other in a circle: "
+            .malformed,
+            "the nodes wait for each other in a circle: "
               + circle.joined(separator: ", "))
         }
       }

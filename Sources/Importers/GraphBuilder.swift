@@ -10,10 +10,16 @@ final class GraphBuilder {
   var problems = ImportProblems()
   let limits: ONNXLimits
   let functions: [FunctionKey: ONNXFunction]
+  /// How the operator for a node is found.
+  let operators: OperatorLookup
   var nodeCount = 0
-  var inlinedElements = 0
+  private var inlinedElements = 0
+  /// How deep graphs in attributes and calls of functions are nested here.
+  private var depth = 0
   /// The functions that are being written out, outermost first.
   var activeFunctions: [FunctionKey] = []
+
+  typealias OperatorLookup = (_ domain: String, _ name: String) -> (any Operator.Type)?
 
   struct FunctionKey: Hashable {
     var domain: String
@@ -67,12 +73,13 @@ final class GraphBuilder {
 
   init(
     parser: ONNXParser, decoder: ONNXTensorDecoder, functions: [FunctionKey: ONNXFunction],
-    limits: ONNXLimits
+    limits: ONNXLimits, operators: @escaping OperatorLookup
   ) {
     self.parser = parser
     self.decoder = decoder
     self.functions = functions
     self.limits = limits
+    self.operators = operators
   }
 
   // MARK: Graphs
@@ -80,13 +87,19 @@ final class GraphBuilder {
   /// Fills the scope's draft with a graph of the file.
   func build(_ source: ONNXGraph, in scope: Scope) throws(ImportError) {
     scope.draft.graph.name = parser.names[source.name]
+    try spend(source.inputs.count + source.outputs.count + source.hints.count)
+    for tensor in source.initializers {
+      try spend(tensor.typedFields.isEmpty ? 1 : tensor.message.count)
+    }
     try defineConstants(source, in: scope)
     for info in source.inputs where scope.ids[info.name] == nil {
       let id = try define(info.name, at: info.offset, in: scope)
       try declare(info, id, in: scope)
       scope.draft.graph.inputs.append(id)
     }
-    for index in try order(source, in: scope) { try add(source.nodes[index], of: source, in: scope) }
+    for index in try order(source, in: scope) {
+      try add(source.nodes[index], of: source, in: scope)
+    }
     for info in source.outputs {
       guard case .value(let id) = resolve(info.name, in: scope) else {
         throw ImportError(
@@ -199,13 +212,14 @@ final class GraphBuilder {
     nodeCount += 1
     guard nodeCount <= limits.nodes else {
       throw ImportError(
-        .malformed, "with its functions written out, the model has more nodes than the limit of "
+        .malformed,
+        "with its functions written out, the model has more nodes than the limit of "
           + "\(limits.nodes)")
     }
     let context = NodeContext(node, of: source, in: scope, parser: &parser)
-    if !scope.prefix.isEmpty {
-      try spend(context.inputs.count + context.outputs.count + node.attributes.count)
-    }
+    try spend(
+      context.inputs.count + context.outputs.count * (1 + scope.prefix.utf8.count)
+        + node.attributes.count + context.name.utf8.count)
     let key = FunctionKey(
       domain: context.domain, name: node.operatorName, overload: node.overload)
     if let function = functions[key] {
@@ -231,7 +245,7 @@ final class GraphBuilder {
   ) throws(ImportError) {
     var inputs = operands(of: node)
     let outputs = node.outputs.map { result($0, of: node) }
-    guard let type = OperatorCatalog.type(domain: node.domain, name: node.operatorName) else {
+    guard let type = operators(node.domain, node.operatorName) else {
       problems.addUnknown(node.problem(""))
       return
     }
@@ -306,12 +320,28 @@ final class GraphBuilder {
     return candidate
   }
 
-  /// Notes work that writing out functions causes, which a small file can make huge.
-  func spend(_ count: Int) throws(ImportError) {
-    inlinedElements += count
+  /// Runs `body` one level deeper.
+  func nested<T>(_ body: () throws(ImportError) -> T) throws(ImportError) -> T {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= limits.nestingDepth else {
+      throw ImportError(
+        .malformed,
+        "graphs and functions are nested deeper than the limit of "
+          + "\(limits.nestingDepth)")
+    }
+    return try body()
+  }
+
+  /// Notes work that writing out functions causes, which a small file can make huge. Outside of
+  /// functions the size of the file bounds the work.
+  func spend(_ count: @autoclosure () -> Int) throws(ImportError) {
+    if activeFunctions.isEmpty { return }
+    inlinedElements += count()
     guard inlinedElements <= limits.inlinedElements else {
       throw ImportError(
-        .malformed, "writing out the model's functions is over the limit of "
+        .malformed,
+        "writing out the model's functions is over the limit of "
           + "\(limits.inlinedElements) elements")
     }
   }

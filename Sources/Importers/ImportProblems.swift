@@ -1,10 +1,13 @@
 import Graphs
 import Operators
+import Texts
 
 /// The nodes of a model that cannot be imported: gathered, so that one error names all of them.
 struct ImportProblems {
   private(set) var all: [ImportProblem] = []
   private var code = ImportError.Code.invalidNode
+  /// What was said of an operator before; a long search for each of very many names is cut.
+  private var explanations: [String: (reason: String, remedy: String?)] = [:]
 
   mutating func add(_ problem: ImportProblem, code: ImportError.Code = .unsupported) {
     all.append(problem)
@@ -15,8 +18,13 @@ struct ImportProblems {
   /// Adds a node whose operator is not in the catalogue.
   mutating func addUnknown(_ problem: ImportProblem) {
     var problem = problem
-    (problem.reason, problem.remedy) = UnknownOperator.explain(
-      domain: problem.domain, name: problem.operatorName)
+    let key = "\(problem.domain):\(problem.operatorName)"
+    let explanation =
+      explanations[key]
+      ?? UnknownOperator.explain(
+        domain: problem.domain, name: problem.operatorName, searching: explanations.count < 200)
+    if explanations.count < 200 { explanations[key] = explanation }
+    (problem.reason, problem.remedy) = explanation
     add(problem)
   }
 
@@ -36,15 +44,36 @@ struct ImportProblems {
     }
     let count = all.count == 1 ? "one node" : "\(all.count) nodes"
     var lines = ["\(count) cannot be imported:"]
-    for group in groups {
+    for group in groups.prefix(ImportProblems.shownGroups) {
       let key = group.key
       lines.append("  \(key.operatorName) (\(key.domain) \(key.version)) \(key.reason)")
-      if let remedy = key.remedy { lines.append("    what to do: \(remedy)") }
       lines.append("    \(list(group.nodes))")
     }
+    if groups.count > ImportProblems.shownGroups {
+      lines.append("  and \(groups.count - ImportProblems.shownGroups) more operators")
+    }
+    lines += remedies(groups.prefix(ImportProblems.shownGroups).map(\.key))
     var error = ImportError(code, lines.joined(separator: "\n"))
     error.problems = all
     return error
+  }
+
+  private static let shownGroups = 100
+
+  /// One line per remedy, with the operators that it is for.
+  private func remedies(_ keys: [Key]) -> [String] {
+    var remedies: [(text: String, operators: [String])] = []
+    for key in keys {
+      guard let text = key.remedy else { continue }
+      if let index = remedies.firstIndex(where: { $0.text == text }) {
+        remedies[index].operators.append(key.operatorName)
+      } else {
+        remedies.append((text, [key.operatorName]))
+      }
+    }
+    return remedies.map {
+      "  what to do about \($0.operators.joined(separator: ", ")): \($0.text)"
+    }
   }
 
   private func list(_ nodes: [String]) -> String {
@@ -73,11 +102,14 @@ struct ImportProblems {
 
 /// What to say of an operator that the catalogue does not have.
 enum UnknownOperator {
-  static func explain(domain: String, name: String) -> (reason: String, remedy: String?) {
+  /// - Parameter searching: look for an operator with a similar name.
+  static func explain(
+    domain: String, name: String, searching: Bool
+  ) -> (reason: String, remedy: String?) {
     if let known = families.first(where: { $0.matches(domain, name) }) {
       return (known.reason, known.remedy)
     }
-    if let near = nearest(domain: domain, name: name) {
+    if searching, let near = nearest(domain: domain, name: name) {
       return ("is not an operator that Apus reads", "is it \(near)?")
     }
     if domain != "ai.onnx" {
@@ -101,7 +133,10 @@ enum UnknownOperator {
 
     func matches(_ domain: String, _ name: String) -> Bool {
       (self.domain == nil || self.domain == domain)
-        && (names.isEmpty || names.contains { name == $0 || $0.hasSuffix("*") && name.hasPrefix($0.dropLast()) })
+        && (names.isEmpty
+          || names.contains {
+            $0.hasSuffix("*") ? name.hasPrefix($0.dropLast()) : name == $0
+          })
     }
   }
 
@@ -146,34 +181,10 @@ enum UnknownOperator {
 
   /// The operator whose name is nearest, if one is near enough to be meant.
   private static func nearest(domain: String, name: String) -> String? {
-    let short = domain == "ai.onnx" ? "" : domain
-    var best: (distance: Int, name: String)?
-    for type in OperatorCatalog.all {
-      if type.name == name, type.domain != short {
-        return "\(type.name) of the domain \(ONNXOpset.domainName(type.domain))"
-      }
-      guard type.domain == short, abs(type.name.utf8.count - name.utf8.count) <= 2 else { continue }
-      let distance = editDistance(type.name, name)
-      if distance <= min(2, name.utf8.count / 3), distance < best?.distance ?? .max {
-        best = (distance, type.name)
-      }
+    if let other = OperatorCatalog.all.first(where: { $0.name == name }) {
+      return "\(name) of the domain \(ONNXOpset.domainName(other.domain))"
     }
-    return best?.name
-  }
-
-  private static func editDistance(_ a: String, _ b: String) -> Int {
-    let a = Array(a.lowercased().utf8)
-    let b = Array(b.lowercased().utf8)
-    var row = Array(0...b.count)
-    for i in a.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in b.indices {
-        let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-        diagonal = row[j + 1]
-        row[j + 1] = cost
-      }
-    }
-    return row[b.count]
+    let known = OperatorCatalog.all.filter { ONNXOpset.domainName($0.domain) == domain }
+    return Suggestion.nearest(name, in: known.map { $0.name })
   }
 }

@@ -11,6 +11,7 @@ struct ONNXParser {
   var names: NameTable
   private var nodeCount = 0
   private var valueCount = 0
+  private var nameCount = 0
 
   init(_ bytes: UnsafeRawBufferPointer, limits: ONNXLimits) {
     // An empty file has no address; nothing is read from this one then.
@@ -246,6 +247,12 @@ struct ONNXParser {
     guard range.count <= limits.nameBytes else {
       throw ImportError(
         .malformed, "a name of \(range.count) bytes is over the limit of \(limits.nameBytes)",
+        place: "byte \(range.lowerBound)")
+    }
+    nameCount += 1
+    guard nameCount <= limits.names else {
+      throw ImportError(
+        .malformed, "the model uses more names than the limit of \(limits.names)",
         place: "byte \(range.lowerBound)")
     }
     return names.id(range)

@@ -59,7 +59,8 @@ struct ONNXTensorDecoder {
     let (total, overflow) = densifiedBytes.addingReportingOverflow(byteCount)
     guard !overflow, total <= limits.densifiedBytes else {
       throw malformed(
-        sparse.values, "is sparse and needs \(byteCount) bytes as a dense tensor; "
+        sparse.values,
+        "is sparse and needs \(byteCount) bytes as a dense tensor; "
           + "all of them together may take \(limits.densifiedBytes)")
     }
     guard let values = try tensor(sparse.values, parser),
@@ -117,8 +118,10 @@ struct ONNXTensorDecoder {
       let (file, range) = try external.range(entries, byteCount: byteCount)
       return normalised(borrow(file, range, type, shape))
     } catch {
-      throw ImportError(error.code, "tensor \(parser.text(nameRange(tensor, parser)).quoted): "
-        + error.message, place: "byte \(tensor.message.lowerBound)")
+      throw ImportError(
+        error.code,
+        "tensor \(parser.text(nameRange(tensor, parser)).quoted): "
+          + error.message, place: "byte \(tensor.message.lowerBound)")
     }
   }
 
@@ -130,7 +133,8 @@ struct ONNXTensorDecoder {
     let field = type.typedField
     guard tensor.typedFields.isSubset(of: [field]) else {
       throw malformed(
-        tensor, "of \(type) keeps its elements in field \(tensor.typedFields.sorted()); "
+        tensor,
+        "of \(type) keeps its elements in field \(tensor.typedFields.sorted()); "
           + "they belong into field \(field)")
     }
     var wire = parser.reader(tensor.message)

@@ -161,7 +161,9 @@ private struct PictureInput {
         .unfitInput,
         "input '\(name)' is \(text); pictures fill [N,C,H,W] or [N,H,W,C] with 1 or 3 channels")
     }
-    arrangement = isChannelCount(picture[0]) ? .planar : .interleaved
+    // Where both ends could be channels, three are likelier than one, and the first is likelier.
+    let isPlanar = picture[0] == 3 || (picture[0] == 1 && picture[2] != 3)
+    arrangement = isPlanar ? .planar : .interleaved
     channels = (arrangement == .planar ? picture[0] : picture[2]) ?? 3
     height = arrangement == .planar ? picture[1] : picture[0]
     width = arrangement == .planar ? picture[2] : picture[1]

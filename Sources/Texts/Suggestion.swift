@@ -4,7 +4,7 @@ package enum Suggestion {
   ///
   /// Nearness is the number of letters to insert, delete, replace or swap with their neighbour
   /// (optimal string alignment), at most a third of the word and at least one; a candidate of
-  /// which the word is the beginning counts as near. Case and the choice of `-` or `_` do not count.
+  /// which the word is the beginning counts as near. Case and `-` or `_` do not count.
   package static func nearest(_ word: String, in candidates: some Sequence<String>) -> String? {
     let wanted = folded(word)
     guard !wanted.isEmpty, wanted.count <= 256 else { return nil }

@@ -3,7 +3,7 @@ import Options
 import Texts
 
 /// The times of the stages of a run, in milliseconds, one entry per frame or sample.
-struct StageTimes {
+final class StageTimes {
   private let names: [String]
   private var samples: [String: [Double]] = [:]
   private static let clock = ContinuousClock()
@@ -11,7 +11,7 @@ struct StageTimes {
   init(_ names: [String]) { self.names = names }
 
   /// Times one piece of work of a stage.
-  mutating func measure<R>(_ stage: String, _ body: () throws -> R) rethrows -> R {
+  func measure<R>(_ stage: String, _ body: () throws -> R) rethrows -> R {
     let start = StageTimes.clock.now
     let result = try body()
     samples[stage, default: []].append((StageTimes.clock.now - start).milliseconds)

@@ -1,1 +1,5 @@
-print("apus")
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+exit(ApusTool.run(Array(CommandLine.arguments.dropFirst())))

@@ -57,6 +57,8 @@ import Testing
     #expect(packed.arrangement == .interleaved)
     #expect(packed.specification.channelOrder == .gray)
     #expect(packed.shape(batch: 2) == [2, 96, 96, 1])
+    let tiny = try Preprocessing().resolved(input: "x", shape: [1, 1, 1, 3], type: .uint8)
+    #expect(tiny.arrangement == .interleaved)
     let short = try Preprocessing(parsing: "resize=short:256")
       .resolved(input: "x", shape: [1, 3, 224, 224], type: .float32)
     #expect(short.specification.crop == Preprocessing.Size(width: 224, height: 224))

@@ -17,7 +17,8 @@ enum RealModels {
     } ?? ""
   }()
 
-  static let all: [String] = names(in: directory) + names(in: directory + "/qdq").map { "qdq/" + $0 }
+  static let all: [String] =
+    names(in: directory) + names(in: directory + "/qdq").map { "qdq/" + $0 }
 
   private static func names(in directory: String) -> [String] {
     guard let handle = opendir(directory) else { return [] }

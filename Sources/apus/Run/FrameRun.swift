@@ -18,7 +18,7 @@ struct FrameRun {
   private let detector: Detector?
   private let input: Int
   private let batch: Int
-  private var times = StageTimes(["decode", "preprocess", "infer", "postprocess", "sink"])
+  private let times = StageTimes(["decode", "preprocess", "infer", "postprocess", "sink"])
 
   init(_ given: Given, files: [String]) throws {
     self.given = given
@@ -61,7 +61,7 @@ struct FrameRun {
         + "\(port.shape)); add for example\n  \(option)\nto this command or to apus compile")
   }
 
-  mutating func run() throws -> ExitCode {
+  func run() throws -> ExitCode {
     let sources = try files.map { try FrameInput($0) }
     let sinks = try ResultSinks(
       given[RunVerb.output], sources: sources, detector: detector, outputs: session.outputs)
@@ -86,7 +86,7 @@ struct FrameRun {
   }
 
   /// Runs all frames of one source; returns their number.
-  private mutating func run(
+  private func run(
     _ source: FrameInput, _ sinks: ResultSinks, _ progress: Progress
   ) throws -> Int {
     var count = 0
@@ -110,7 +110,7 @@ struct FrameRun {
     return count
   }
 
-  private mutating func process(
+  private func process(
     _ frames: [Frame], from first: Int, _ source: FrameInput, _ sinks: ResultSinks
   ) throws {
     var mappings: [InputMapping] = []

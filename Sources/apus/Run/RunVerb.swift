@@ -43,8 +43,7 @@ enum RunVerb: Verb {
     guard !files.isEmpty else { throw UsageError("--input FILE… is missing") }
     let areTensors = files.map(TensorSample.isTensorFile)
     if areTensors.allSatisfy({ $0 }) {
-      var run = try TensorRun(given, files: files)
-      return try run.run()
+      return try TensorRun(given, files: files).run()
     }
     guard !areTensors.contains(true) else {
       throw UsageError("--input mixes tensors with pictures; run them one after the other")
@@ -52,7 +51,6 @@ enum RunVerb: Verb {
     guard !given[allTensors] else {
       throw UsageError("--all-tensors takes tensors (.npz) as input")
     }
-    var run = try FrameRun(given, files: files)
-    return try run.run()
+    return try FrameRun(given, files: files).run()
   }
 }

@@ -17,7 +17,7 @@ struct TensorRun {
   private let given: Given
   private let files: [String]
   private let isas: Set<ISA>
-  private var times = StageTimes(["decode", "infer", "sink"])
+  private let times = StageTimes(["decode", "infer", "sink"])
 
   init(_ given: Given, files: [String]) throws {
     self.given = given
@@ -30,7 +30,7 @@ struct TensorRun {
     }
   }
 
-  mutating func run() throws -> ExitCode {
+  func run() throws -> ExitCode {
     var opened: (shapes: [String: Shape], model: OpenedModel, session: Session)?
     var results: [[TensorBuffer]] = []
     var ports: [Program.Port] = []

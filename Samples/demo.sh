@@ -1,0 +1,85 @@
+#!/bin/sh
+# Compiles the sample detector, proves it, and runs it on pictures and on a clip. Leaves
+# build/demo/{model.apus, annotated.mp4, results.jsonl, stages.json}; needs `make build` before.
+set -eu
+cd "$(dirname "$0")/.."
+
+swift=${SWIFT:-swift}
+out=build/demo
+classes=Samples/detector/classes.txt
+reference=Samples/detector/reference
+pictures_wanted=6
+
+fail() {
+  printf 'demo: FAILED: %s\n' "$*" >&2
+  exit 1
+}
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Shows a command as a user would type it, then runs it.
+run() {
+  printf '$ apus'
+  printf ' %s' "$@"
+  printf '\n'
+  "$apus" "$@" || fail "apus $1 ended with status $?"
+}
+
+apus=$("$swift" build -c release --show-bin-path)/apus
+[ -x "$apus" ] || fail "$apus is missing: run 'make build'"
+for file in Samples/detector/detector.onnx "$classes" "$reference/input.npz" \
+  "$reference/output.npz"; do
+  [ -f "$file" ] || fail "$file is missing: the checkout is incomplete"
+done
+
+pictures=
+count=0
+for picture in Samples/pictures/validation/*.jpg; do
+  [ -f "$picture" ] && [ "$count" -lt "$pictures_wanted" ] || continue
+  pictures="$pictures $picture"
+  count=$((count + 1))
+done
+[ "$count" -gt 0 ] || fail 'no picture under Samples/pictures/validation'
+clip=
+for candidate in Samples/clips/*.mp4; do
+  [ -f "$candidate" ] || continue
+  clip=$candidate
+  break
+done
+[ -n "$clip" ] || fail 'no clip under Samples/clips'
+
+rm -rf "$out"
+mkdir -p "$out/pictures"
+
+step 'Compile the ONNX detector into one file, and prove it against the framework'"'"'s own outputs'
+run compile Samples/detector/detector.onnx -o "$out/model.apus" \
+  --preprocess size=320x320,resize=letterbox,pad=114,raw-scale=1,channel-order=rgb \
+  --postprocess "yolov8:classes=$classes" \
+  --test-input "$reference/input.npz" --reference "$reference/output.npz"
+
+step "Find objects in $count pictures"
+# shellcheck disable=SC2086
+run run "$out/model.apus" --input $pictures -o "$out/pictures/"
+
+step "Find objects in a clip: draw them, list them, time the stages"
+run run "$out/model.apus" --input "$clip" -o "$out/annotated.mp4" -o "$out/results.jsonl" \
+  --stages "$out/stages.json"
+
+for file in model.apus annotated.mp4 results.jsonl stages.json; do
+  [ -s "$out/$file" ] || fail "$out/$file was not written"
+done
+frames=$(wc -l <"$out/results.jsonl")
+objects=$(grep -o '"label"' "$out/results.jsonl" | wc -l)
+[ "$frames" -gt 0 ] || fail 'the clip gave no frames'
+[ "$objects" -gt 0 ] || fail 'nothing was found in the clip'
+
+step 'Done'
+printf '%s\n' \
+  "The model, ready for any machine:  $out/model.apus ($(($(wc -c <"$out/model.apus") / 1024)) KiB)" \
+  "Pictures with boxes drawn:         $out/pictures/" \
+  "The clip with boxes drawn:         $out/annotated.mp4" \
+  "What was seen, a line per frame:   $out/results.jsonl ($objects objects in $frames frames)" \
+  "Where the time goes, per stage:    $out/stages.json" \
+  '' \
+  "Your own model:  $apus compile MODEL.onnx -o model.apus     (apus compile --help)" \
+  "Your own video:  $apus run model.apus --input VIDEO.mp4 -o out.mp4 -o out.jsonl"
