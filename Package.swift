@@ -85,6 +85,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),
@@ -98,7 +99,11 @@ let package = Package(
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(
-      "Runtime", ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+      "Runtime",
+      [
+        "Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux",
+        "CTestSupport",
+      ]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
     tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
   ],
