@@ -91,6 +91,7 @@ let package = Package(
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "ModelFile"]),
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),
@@ -107,7 +108,10 @@ let package = Package(
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
     tests(
       "Runtime",
-      ["Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
+      [
+        "Runtime", "ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux",
+        "CTestSupport",
+      ]),
     tests("Graphs", ["Graphs", "Operators", "Tensors"]),
     tests("Importers", ["Importers", "Operators", "Graphs", "Tensors"]),
   ],

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void cl_futex_wait(uint32_t *address, uint32_t expected) {
@@ -35,7 +36,7 @@ void cl_barrier_wait(cl_barrier *barrier) {
     }
     return;
   }
-  for (int spin = 0; spin < 2000; spin++) {
+  for (int spin = 0; spin < CL_SPINS; spin++) {
     if (__atomic_load_n(&barrier->phase, __ATOMIC_ACQUIRE) != phase) return;
     cl_pause();
   }
@@ -44,6 +45,12 @@ void cl_barrier_wait(cl_barrier *barrier) {
     cl_futex_wait(&barrier->phase, phase);
   }
   __atomic_sub_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+uint64_t cl_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 int cl_affinity_count(void) {

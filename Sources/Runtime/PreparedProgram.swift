@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 /// A private copy of a program's instructions, prepared for a machine and a number of parts.
-struct PreparedProgram: ~Copyable {
+final class PreparedProgram {
   let instructions: UnsafeMutablePointer<any Instruction>
   let count: Int
   let parts: Int

@@ -1,8 +1,6 @@
 internal import CLinux
-import Glibc
 import Instructions
 import Kernels
-import ModelFile
 import Planner
 import Synchronization
 import Tensors
@@ -13,11 +11,16 @@ import Tensors
 /// lock. A session may be handed from thread to thread, but is used by one at a time: a second
 /// thread that calls it meanwhile gets an error (`inUse`) and changes nothing.
 ///
-/// Sendable because everything that changes is touched only while `claim` is held.
+/// A session for several threads holds its instructions twice, prepared for all of them and for
+/// one: a run that finds the worker pool busy does everything on its own thread. Results do not
+/// depend on which it was.
+///
+/// Sendable because everything that changes is touched only while `claim` is held, but for the
+/// cancellation flag, which is atomic.
 public final class Session: @unchecked Sendable {
   /// How a session uses the machine.
   public struct Options: Sendable {
-    /// The threads of a run, the caller's own among them; nil: as many as the process may use.
+    /// The threads of a run, the caller's own among them; nil: `WorkerPool.recommendedThreadCount`.
     public var threads: Int?
     /// The kernels that may be used.
     public var isas: Set<ISA>
@@ -42,50 +45,79 @@ public final class Session: @unchecked Sendable {
 
   let program: Program
   let weights: Weights
-  private let prepared: PreparedProgram
+  let roots: ViewRoots
+  /// The threads of a run.
+  public let threadCount: Int
+  public let memory: Memory
   private let arena: MemoryBlock
   private let scratch: MemoryBlock
-  private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  private let state: UnsafeMutablePointer<RunState>
-  private let roots: ViewRoots
+  private let alone: PreparedProgram
+  private let together: PreparedProgram?
+  let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private let cancellation: UnsafeMutablePointer<UInt32>
+  private let aloneState: UnsafeMutablePointer<RunState>
+  private let togetherState: UnsafeMutablePointer<RunState>?
   private let claim = Atomic<Bool>(false)
-  public let memory: Memory
 
   /// Makes a session of a planned program.
   ///
-  /// - Throws: `RuntimeError` for a program that contradicts itself, or for lack of memory.
+  /// - Throws: `RuntimeError` for a program that contradicts itself, or for lack of memory or
+  ///   threads.
   package init(
     _ program: Program, weights: Weights, options: Options = Options()
   ) throws(RuntimeError) {
     self.program = program
     self.weights = weights
+    let threads = options.threads ?? WorkerPool.recommendedThreadCount
+    threadCount = threads
+    if threads != 1 { try WorkerPool.prepare(threads: threads) }
     roots = try ProgramCheck.check(program, weightByteCount: weights.byteCount)
-    prepared = try PreparedProgram(program, isas: options.isas, parts: 1)
+    alone = try PreparedProgram(program, isas: options.isas, parts: 1)
+    var scratchByteCount = alone.scratchByteCount
+    if threads > 1 {
+      let prepared = try PreparedProgram(program, isas: options.isas, parts: threads)
+      scratchByteCount = max(scratchByteCount, prepared.scratchByteCount)
+      together = prepared
+    } else {
+      together = nil
+    }
     arena = try MemoryBlock(byteCount: program.arenaByteCount, purpose: "the arena")
-    scratch = try MemoryBlock(
-      byteCount: prepared.scratchByteCount, purpose: "the scratch memory")
+    scratch = try MemoryBlock(byteCount: scratchByteCount, purpose: "the scratch memory")
     let io = (program.inputs + program.outputs).reduce(0) {
       $0 + program.tensors[Int($1.operand.index)].byteCount
     }
     memory = Memory(
       weightByteCount: weights.byteCount, arenaByteCount: max(program.arenaByteCount - io, 0),
-      scratchByteCount: prepared.scratchByteCount, ioByteCount: io)
+      scratchByteCount: scratchByteCount, ioByteCount: io)
     table = .allocate(capacity: max(program.tensors.count, 1))
     table.initialize(repeating: nil, count: max(program.tensors.count, 1))
-    state = .allocate(capacity: 1)
-    state.initialize(
-      to: RunState(prepared, tensors: table, scratch: scratch.base))
+    cancellation = .allocate(capacity: 1)
+    cancellation.initialize(to: 0)
+    aloneState = .allocate(capacity: 1)
+    aloneState.initialize(
+      to: RunState(alone, tensors: table, scratch: scratch.base, cancellation: cancellation))
+    if let together {
+      let state = UnsafeMutablePointer<RunState>.allocate(capacity: 1)
+      state.initialize(
+        to: RunState(together, tensors: table, scratch: scratch.base, cancellation: cancellation))
+      togetherState = state
+    } else {
+      togetherState = nil
+    }
     for index in program.tensors.indices { table[index] = home(of: index) }
   }
 
   deinit {
+    aloneState.deinitialize(count: 1)
+    aloneState.deallocate()
+    togetherState?.deinitialize(count: 1)
+    togetherState?.deallocate()
+    cancellation.deallocate()
     table.deallocate()
-    state.deinitialize(count: 1)
-    state.deallocate()
   }
 
   /// Where a tensor lies in the session's own memory or the weights; nil for one without a place.
-  private func home(of index: Int) -> UnsafeMutableRawPointer? {
+  func home(of index: Int) -> UnsafeMutableRawPointer? {
     let offset = roots.byteOffset[index]
     switch program.tensors[Int(roots.root[index])].storage {
     case .arena(let start): return arena.base + start + offset
@@ -95,145 +127,82 @@ public final class Session: @unchecked Sendable {
     }
   }
 
-  // MARK: Ports
-
-  /// The inputs, in the source model's order.
-  public var inputs: [Program.Port] { program.inputs }
-  /// The outputs, in the source model's order.
-  public var outputs: [Program.Port] { program.outputs }
-
-  /// Copies a tensor into an input.
-  ///
-  /// - Throws: `RuntimeError` for another type or shape, naming both.
-  public func setInput(_ index: Int, _ tensor: TensorBuffer) throws(RuntimeError) {
-    try claimed { () throws(RuntimeError) in
-      let port = try self.port(index, of: program.inputs, "input")
-      guard port.type == tensor.type, port.shape == tensor.shape else {
-        throw RuntimeError(
-          .wrongTensor,
-          "it is \(port.type) \(port.shape), the given tensor \(tensor.type) \(tensor.shape)",
-          place: "input \"\(port.name)\"")
-      }
-      tensor.withBytes { bytes in
-        guard let source = bytes.baseAddress, let target = table[Int(port.operand.index)] else {
-          return
-        }
-        target.copyMemory(from: source, byteCount: bytes.count)
-      }
-    }
-  }
-
-  /// The bytes of an input, to be filled in place; valid inside `body` only.
-  public func withInput<R>(
-    _ index: Int, _ body: (UnsafeMutableRawBufferPointer) -> R
-  ) throws(RuntimeError) -> R {
-    try claimed { () throws(RuntimeError) in
-      body(bytes(of: try port(index, of: program.inputs, "input").operand))
-    }
-  }
-
-  /// The bytes of an output after a run, not copied; valid inside `body` only.
-  public func withOutput<R>(
-    _ index: Int, _ body: (UnsafeRawBufferPointer) -> R
-  ) throws(RuntimeError) -> R {
-    try claimed { () throws(RuntimeError) in
-      body(
-        UnsafeRawBufferPointer(bytes(of: try port(index, of: program.outputs, "output").operand)))
-    }
-  }
-
-  /// A copy of an output after a run.
-  public func output(_ index: Int) throws(RuntimeError) -> TensorBuffer {
-    try claimed { () throws(RuntimeError) in
-      copy(of: try port(index, of: program.outputs, "output").operand)
-    }
-  }
-
-  /// A dense copy of any tensor, as it lies in memory now. After a run it holds what the last
-  /// instruction that used its memory left there; plan with `keepingAll` to see all results.
-  package func contents(of operand: Operand) throws(RuntimeError) -> TensorBuffer {
-    try claimed { () throws(RuntimeError) in copy(of: operand) }
-  }
-
-  private func bytes(of operand: Operand) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
-      start: table[Int(operand.index)], count: program.tensors[Int(operand.index)].byteCount)
-  }
-
-  private func copy(of operand: Operand) -> TensorBuffer {
-    let spec = program.tensors[Int(operand.index)]
-    let result = TensorBuffer(zeros: spec.type, spec.shape)
-    guard let source = table[Int(operand.index)], spec.shape.elementCount > 0 else { return result }
-    let rowByteCount = spec.type.byteCount(of: spec.rowLength) ?? 0
-    let step = spec.type.byteCount(of: spec.rowStride) ?? 0
-    result.withMutableBytes { target in
-      guard let start = target.baseAddress else { return }
-      if spec.isDense {
-        start.copyMemory(from: source, byteCount: target.count)
-      } else {
-        for row in 0..<spec.rowCount {
-          (start + row * rowByteCount).copyMemory(
-            from: source + row * step, byteCount: rowByteCount)
-        }
-      }
-    }
-    return result
-  }
-
-  private func port(
-    _ index: Int, of ports: [Program.Port], _ kind: String
-  ) throws(RuntimeError) -> Program.Port {
-    guard ports.indices.contains(index) else {
-      throw RuntimeError(.unknownPort, "there is no \(kind) \(index); there are \(ports.count)")
-    }
-    return ports[index]
-  }
-
   // MARK: Running
 
   /// Runs the program on what the inputs hold; the outputs hold the results afterwards.
   ///
   /// Allocates nothing and takes no lock.
-  /// - Throws: `RuntimeError` where the data made an instruction impossible, naming it.
+  /// - Throws: `RuntimeError` where the data made an instruction impossible, naming it, or where
+  ///   the run was cancelled.
   public func run() throws(RuntimeError) {
-    try claimed { () throws(RuntimeError) in
-      state.pointee.reset()
-      RunState.walk(state, part: 0)
-      if state.pointee.fault.pointee != 0 { throw fault() }
-    }
+    try claimed { () throws(RuntimeError) in try walk() }
   }
 
-  /// Runs the program on copies of `tensors`, in the order of the inputs; returns copies of the
-  /// outputs.
-  public func run(_ tensors: [TensorBuffer]) throws(RuntimeError) -> [TensorBuffer] {
-    guard tensors.count == program.inputs.count else {
-      throw RuntimeError(
-        .wrongTensor, "\(tensors.count) tensors for \(program.inputs.count) inputs")
+  /// Ends the run that another thread is doing, after the instruction it is at; without a run,
+  /// does nothing.
+  public func cancel() { cl_store(cancellation, 1) }
+
+  private func walk() throws(RuntimeError) {
+    cl_store(cancellation, 0)
+    if let togetherState {
+      togetherState.pointee.reset()
+      if WorkerPool.run(togetherState) {
+        try check(togetherState)
+        return
+      }
     }
-    for (index, tensor) in tensors.enumerated() { try setInput(index, tensor) }
-    try run()
-    var results: [TensorBuffer] = []
-    for index in program.outputs.indices { results.append(try output(index)) }
-    return results
+    aloneState.pointee.reset()
+    RunState.walk(aloneState, part: 0)
+    try check(aloneState)
   }
 
-  private func fault() -> RuntimeError {
+  private func check(_ state: UnsafeMutablePointer<RunState>) throws(RuntimeError) {
     let index = Int(state.pointee.stop.pointee)
+    guard index != Int(Int32.max) else { return }
+    let place = program.origins.indices.contains(index) ? "node \"\(program.origins[index])\"" : nil
+    let fault = state.pointee.fault.pointee
+    guard fault != 0 else {
+      throw RuntimeError(.cancelled, "the run was cancelled", place: place)
+    }
     let reason =
-      switch ExecutionContext.Fault(rawValue: state.pointee.fault.pointee) {
+      switch ExecutionContext.Fault(rawValue: fault) {
       case .indexOutOfRange: "an index is out of range"
       case .divisionByZero: "an integer is divided by zero"
-      case nil: "fault \(state.pointee.fault.pointee)"
+      case nil: "fault \(fault)"
       }
-    guard program.instructions.indices.contains(index) else {
-      return RuntimeError(.fault, reason)
-    }
-    return RuntimeError(
-      .fault, "\(program.instructions[index].opcode): \(reason) with these inputs",
-      place: "node \"\(program.origins[index])\"")
+    throw RuntimeError(
+      .fault, "\(program.instructions[index].opcode): \(reason) with these inputs", place: place)
   }
 
-  private func claimed<R>(_ body: () throws(RuntimeError) -> R) throws(RuntimeError) -> R {
+  /// Runs once, with the times of all instructions. Slower than `run()` by the cost of two clock
+  /// readings per instruction.
+  public func trace() throws(RuntimeError) -> Trace {
+    let count = program.instructions.count
+    let times = UnsafeMutablePointer<UInt64>.allocate(capacity: count + 1)
+    times.initialize(repeating: 0, count: count + 1)
+    defer { times.deallocate() }
+    try claimed { () throws(RuntimeError) in
+      aloneState.pointee.times = times
+      togetherState?.pointee.times = times
+      defer {
+        aloneState.pointee.times = nil
+        togetherState?.pointee.times = nil
+      }
+      try walk()
+    }
+    let steps = (0..<count).map { index in
+      Trace.Step(
+        name: program.origins[index], opcode: program.instructions[index].opcode,
+        startNanoseconds: Int(times[index] - times[0]),
+        nanoseconds: Int(times[index + 1] - times[index]),
+        operationCount: alone.instructions[index].operationCount,
+        byteCount: Trace.byteCount(of: program.instructions[index], program.tensors))
+    }
+    return Trace(threadCount: threadCount, steps: steps)
+  }
+
+  /// Calls `body` unless another thread is using the session.
+  func claimed<R>(_ body: () throws(RuntimeError) -> R) throws(RuntimeError) -> R {
     guard claim.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     else {
       throw RuntimeError(

@@ -85,6 +85,76 @@ import Testing
     #expect(error?.place?.contains("nothing") == true)
   }
 
+  @Test func `runs by name and lists the names that exist`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants)
+    let x = TensorBuffer([2, 3], [1, 2, 3, 4, 5, 6])
+    #expect(try session.run(["x": x])["y"]?.shape == [3, 4])
+    let missing = #expect(throws: RuntimeError.self) { try session.run([:]) }
+    #expect(missing?.place == "input \"x\"")
+    let unknown = #expect(throws: RuntimeError.self) { try session.run(["x": x, "z": x]) }
+    #expect(unknown?.message.contains("\"z\"") == true)
+  }
+
+  @Test func `reads and writes memory that is bound to it`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants)
+    let expected = try session.run([TensorBuffer([2, 3], [1, 2, 3, 4, 5, 6])])[0].floats()
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 64)
+    defer { memory.deallocate() }
+    memory.initializeMemory(as: UInt8.self, repeating: 0xAA)
+    let input = UnsafeMutableRawBufferPointer(rebasing: memory[0..<88])
+    let output = UnsafeMutableRawBufferPointer(rebasing: memory[128..<240])
+    for index in 0..<6 {
+      input.storeBytes(of: Float(index + 1), toByteOffset: index * 4, as: Float.self)
+    }
+    try session.bind(input: 0, to: UnsafeRawBufferPointer(input))
+    try session.bind(output: 0, to: output)
+    try session.run()
+    let written = (0..<12).map { output.load(fromByteOffset: $0 * 4, as: Float.self) }
+    #expect(written == expected)
+    #expect(memory[176..<512].allSatisfy { $0 == 0xAA }, "nothing behind the output is written")
+    #expect(try session.output(0).floats() == expected)
+    try session.bind(output: 0, to: nil)
+    try session.bind(input: 0, to: nil)
+    #expect(try session.run([TensorBuffer([2, 3], [1, 2, 3, 4, 5, 6])])[0].floats() == expected)
+  }
+
+  @Test func `refuses to bind memory that is too small or not aligned`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let session = try Evaluation.session(program, constants: constants)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 64)
+    defer { memory.deallocate() }
+    for range in [0..<87, 8..<512, 0..<0] {
+      let slice = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[range])
+      let error = #expect(throws: RuntimeError.self) { try session.bind(input: 0, to: slice) }
+      #expect(error?.message.contains("88 bytes") == true)
+    }
+  }
+
+  @Test func `traces every instruction`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    for threads in 1...2 {
+      let session = try Evaluation.session(program, constants: constants, threads: threads)
+      let trace = try session.trace()
+      #expect(trace.steps.map(\.name) == ["transpose", "left", "right"])
+      #expect(trace.steps.map(\.opcode) == ["copy", "copy_rows", "copy_rows"])
+      #expect(trace.steps[0].byteCount == 48)
+      #expect(trace.steps.allSatisfy { $0.nanoseconds >= 0 })
+      #expect(trace.nanoseconds > 0)
+      #expect(Trace.median([trace, trace, trace])?.nanoseconds == trace.nanoseconds)
+    }
+  }
+
+  @Test func `tells its memory by kind`() throws {
+    let (program, constants) = Samples.transposeAndJoin()
+    let memory = try Evaluation.session(program, constants: constants).memory
+    #expect(memory.weightByteCount == 64)
+    #expect(memory.ioByteCount == 24 + 48)
+    #expect(memory.arenaByteCount >= 24)
+    #expect(memory.scratchByteCount == 0)
+  }
+
   @Test func `an arena too large for the machine is an error with numbers`() throws {
     var program = Program()
     program.tensors = [TensorSpec(name: "x", type: .float32, shape: [1 << 43])]

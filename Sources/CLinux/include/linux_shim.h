@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Pauses of a wait before it sleeps: long enough to bridge the gap between instructions, short
+// enough that another process that wants the processor gets it.
+#define CL_SPINS 200
+
 // A spinning hint for the processor.
 static inline void cl_pause(void) {
 #if defined(__x86_64__)
@@ -46,6 +50,14 @@ void cl_barrier_wait(cl_barrier *barrier);
 void cl_futex_wait(uint32_t *address, uint32_t expected);
 // Wakes up to `count` sleepers of `address`.
 void cl_futex_wake(uint32_t *address, int count);
+
+// A clock for measuring, in nanoseconds.
+uint64_t cl_nanoseconds(void);
+
+// Stores that other threads' reads may race with.
+static inline void cl_store(uint32_t *address, uint32_t value) {
+  __atomic_store_n(address, value, __ATOMIC_RELAXED);
+}
 
 // The number of processors that this thread may use.
 int cl_affinity_count(void);
