@@ -19,8 +19,8 @@ extension DetectionKit {
 
 /// The kits by name.
 enum KitCatalog {
-  private static let makers:
-    [Postprocessing.Kit: @Sendable (Postprocessing) -> any DetectionKit] = [
+  private static let makers: [Postprocessing.Kit: @Sendable (Postprocessing) -> any DetectionKit] =
+    [
       .classification: { ClassificationKit($0) },
       .yolov5: { YOLOv5Kit($0) },
       .yolov8: { YOLOv8Kit($0) },

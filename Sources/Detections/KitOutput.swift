@@ -22,7 +22,8 @@ public struct KitOutput: Sendable {
       return tensor.withBytes { bytes in
         [Float](unsafeUninitializedCapacity: count) { target, filled in
           UnsafeMutableRawBufferPointer(target).copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: bytes[(index * count * 4)..<((index + 1) * count * 4)]))
+            from: UnsafeRawBufferPointer(
+              rebasing: bytes[(index * count * 4)..<((index + 1) * count * 4)]))
           filled = count
         }
       }

@@ -44,21 +44,21 @@ struct YOLOXKit: DetectionKit {
     try layout.scan(
       firstClass: 5, threshold: Float(specification.score ?? 0.25),
       isMultiLabel: specification.multiLabel ?? true, weight: 4,
-      invalid: { choice.notFinite(output, at: $0) }
-    ) { anchor, classIndex, score in
-      var (x, y) = (layout[anchor, 0], layout[anchor, 1])
-      var (width, height) = (layout[anchor, 2], layout[anchor, 3])
-      if !isDecoded {
-        let cell = cells[anchor]
-        x = (x + cell.x) * cell.stride
-        y = (y + cell.y) * cell.stride
-        width = expf(width) * cell.stride
-        height = expf(height) * cell.stride
-      }
-      result.append(
-        Box(x1: x - width / 2, y1: y - height / 2, x2: x + width / 2, y2: y + height / 2),
-        score: score, class: classIndex)
-    }
+      invalid: { choice.notFinite(output, at: $0) },
+      found: { anchor, classIndex, score in
+        var (x, y) = (layout[anchor, 0], layout[anchor, 1])
+        var (width, height) = (layout[anchor, 2], layout[anchor, 3])
+        if !isDecoded {
+          let cell = cells[anchor]
+          x = (x + cell.x) * cell.stride
+          y = (y + cell.y) * cell.stride
+          width = expf(width) * cell.stride
+          height = expf(height) * cell.stride
+        }
+        result.append(
+          Box(x1: x - width / 2, y1: y - height / 2, x2: x + width / 2, y2: y + height / 2),
+          score: score, class: classIndex)
+      })
     return result
   }
 }

@@ -36,15 +36,15 @@ struct YOLOv8Kit: DetectionKit {
     let isMultiLabel = specification.multiLabel ?? true
     try layout.scan(
       firstClass: 4, threshold: threshold, isMultiLabel: isMultiLabel, weight: nil,
-      invalid: { choice.notFinite(output, at: $0) }
-    ) { anchor, classIndex, score in
-      let width = layout[anchor, 2]
-      let height = layout[anchor, 3]
-      let x = layout[anchor, 0] - width / 2
-      let y = layout[anchor, 1] - height / 2
-      result.append(
-        Box(x1: x, y1: y, x2: x + width, y2: y + height), score: score, class: classIndex)
-    }
+      invalid: { choice.notFinite(output, at: $0) },
+      found: { anchor, classIndex, score in
+        let width = layout[anchor, 2]
+        let height = layout[anchor, 3]
+        let x = layout[anchor, 0] - width / 2
+        let y = layout[anchor, 1] - height / 2
+        result.append(
+          Box(x1: x, y1: y, x2: x + width, y2: y + height), score: score, class: classIndex)
+      })
     return result
   }
 }

@@ -53,7 +53,8 @@ public final class Annotator {
       let mask = font.mask(annotation.text, height: height)
       let margin = max(2, height / 6)
       let label = place(
-        width: mask.width + 2 * margin, height: height + margin, at: rect, among: labels, in: target)
+        width: mask.width + 2 * margin, height: height + margin, at: rect, among: labels, in: target
+      )
       labels.append(label)
       canvas.fill(label, annotation.color)
       canvas.draw(

@@ -72,7 +72,8 @@ extension Frame {
         let r = Int(red.base[x * red.step])
         let g = Int(green.base[x * green.step])
         let b = Int(blue.base[x * blue.step])
-        luma[x] = UInt8(clamping: base + (lumaWeights.0 * r + lumaWeights.1 * g + lumaWeights.2 * b + half) >> 16)
+        luma[x] = UInt8(
+          clamping: base + (lumaWeights.0 * r + lumaWeights.1 * g + lumaWeights.2 * b + half) >> 16)
         sums[x / 2] &+= SIMD4(Int32(r), Int32(g), Int32(b), 1)
       }
       guard y % 2 == 1 || y == height - 1 else { continue }

@@ -5,10 +5,17 @@ public import ModelFile
 #endif
 
 /// The matrix between RGB and the luma and chroma of a frame.
-public enum ColorMatrix: Int32, Sendable, Hashable { case bt601 = 1, bt709 = 2, bt2020 = 3 }
+public enum ColorMatrix: Int32, Sendable, Hashable {
+  case bt601 = 1
+  case bt709 = 2
+  case bt2020 = 3
+}
 
 /// The range of luma and chroma samples: 16...235 and 16...240, or 0...255.
-public enum ColorRange: Int32, Sendable, Hashable { case limited = 1, full = 2 }
+public enum ColorRange: Int32, Sendable, Hashable {
+  case limited = 1
+  case full = 2
+}
 
 /// One picture in memory: planes of 8-bit samples, with the tags that say what they mean.
 ///
@@ -125,7 +132,8 @@ public final class Frame: @unchecked Sendable {
     guard needed == bytes.count else {
       throw ImagingError(
         .corrupt,
-        "a \(format) picture of \(width)x\(height) is \(needed) bytes, but there are \(bytes.count)")
+        "a \(format) picture of \(width)x\(height) is \(needed) bytes, but there are \(bytes.count)"
+      )
     }
     try self.init(
       format, width: width, height: height, matrix: matrix, range: range, timeMs: timeMs)

@@ -57,7 +57,8 @@ extension ImagingError {
       }
     let prefix = error.path + ": "
     let message =
-      error.message.hasPrefix(prefix) ? String(error.message.dropFirst(prefix.count)) : error.message
+      error.message.hasPrefix(prefix)
+      ? String(error.message.dropFirst(prefix.count)) : error.message
     self.init(code, message, place: error.path)
   }
 }

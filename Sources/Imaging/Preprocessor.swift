@@ -91,7 +91,8 @@ public final class Preprocessor {
       frames.enumerated().map { index, frame in
         process(
           frame,
-          into: UnsafeMutableRawBufferPointer(rebasing: bytes[(index * size)..<((index + 1) * size)])
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: bytes[(index * size)..<((index + 1) * size)])
         )
       }
     }

@@ -4,7 +4,7 @@ import CFFmpeg
 import CMedia
 
 /// Returns the table, or null where the caller speaks another version.
-@c public func apus_media_api(_ version: UInt32) -> UnsafeRawPointer? {
+@c(apus_media_api) public func mediaTable(_ version: UInt32) -> UnsafeRawPointer? {
   guard version == UInt32(APUS_MEDIA_VERSION) else { return nil }
   return UnsafeRawPointer(SharedTable.pointer)
 }

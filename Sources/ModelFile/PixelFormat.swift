@@ -33,8 +33,9 @@ public enum PixelFormat: Int32, Sendable, Hashable, CaseIterable, CustomStringCo
     let aliases: [String: PixelFormat] = [
       "rgb": .rgb24, "bgr": .bgr24, "gray": .gray8, "grey": .gray8, "yuv420p": .i420,
     ]
-    guard let format = PixelFormat.allCases.first(where: { $0.description == name })
-      ?? aliases[name]
+    guard
+      let format = PixelFormat.allCases.first(where: { $0.description == name })
+        ?? aliases[name]
     else { return nil }
     self = format
   }

@@ -18,7 +18,9 @@ struct PostprocessingKey: Sendable {
         throw SpecificationError(.invalidValue, "--postprocess: classes= needs a file")
       }
       s.classesPath = v
-    } write: { _ in nil },
+    } write: { _ in
+      nil
+    },
     number("score", every, \.score, -1e9...1e9),
     number("iou", detectors, \.iou, 0...1),
     whole("max", every, \.maximum, 1...100_000),
@@ -28,14 +30,18 @@ struct PostprocessingKey: Sendable {
       s.strides = try parts(v, "/").map { part throws(SpecificationError) in
         try wholeNumber(part, key: "strides", of: "--postprocess", minimum: 1, maximum: 4096)
       }
-    } write: { $0.strides?.map(String.init).joined(separator: "/") },
+    } write: {
+      $0.strides?.map(String.init).joined(separator: "/")
+    },
     flag("decoded", [.yolox], \.decoded),
     PostprocessingKey(name: "background", kits: [.ssd]) { (s, v) throws(SpecificationError) in
       s.background =
         v == "none"
         ? -1
         : try wholeNumber(v, key: "background", of: "--postprocess", minimum: 0, maximum: 1 << 20)
-    } write: { $0.background.map { $0 < 0 ? "none" : "\($0)" } },
+    } write: {
+      $0.background.map { $0 < 0 ? "none" : "\($0)" }
+    },
     PostprocessingKey(name: "form", kits: [.ssd]) { (s, v) throws(SpecificationError) in
       guard let form = Postprocessing.BoxForm(rawValue: v) else {
         let choices = Postprocessing.BoxForm.allCases.map(\.rawValue)
@@ -45,7 +51,9 @@ struct PostprocessingKey: Sendable {
           "--postprocess ssd: form=\(v) is not one of \(choices.joined(separator: ", "))\(hint)")
       }
       s.boxForm = form
-    } write: { $0.boxForm?.rawValue },
+    } write: {
+      $0.boxForm?.rawValue
+    },
     flag("normalised", [.ssd], \.normalised),
     PostprocessingKey(name: "variances", kits: [.ssd]) { (s, v) throws(SpecificationError) in
       let values = try numbers(v, "variances")
@@ -55,7 +63,9 @@ struct PostprocessingKey: Sendable {
           "--postprocess ssd: variances=\(v) is not CENTRE/SIZE, two numbers above 0")
       }
       s.variances = values
-    } write: { $0.variances?.map(plainNumber).joined(separator: "/") },
+    } write: {
+      $0.variances?.map(plainNumber).joined(separator: "/")
+    },
     PostprocessingKey(name: "min-sizes", kits: [.ssd]) { (s, v) throws(SpecificationError) in
       s.minSizes = try parts(v, "+").map { group throws(SpecificationError) in
         let sides = try numbers(group, "min-sizes")
@@ -102,7 +112,9 @@ struct PostprocessingKey: Sendable {
             + plainNumber(range.upperBound))
       }
       s[keyPath: path] = value
-    } write: { $0[keyPath: path].map(plainNumber) }
+    } write: {
+      $0[keyPath: path].map(plainNumber)
+    }
   }
 
   private static func whole(
@@ -112,7 +124,9 @@ struct PostprocessingKey: Sendable {
     PostprocessingKey(name: name, kits: kits) { (s, v) throws(SpecificationError) in
       s[keyPath: path] = try wholeNumber(
         v, key: name, of: "--postprocess", minimum: range.lowerBound, maximum: range.upperBound)
-    } write: { $0[keyPath: path].map(String.init) }
+    } write: {
+      $0[keyPath: path].map(String.init)
+    }
   }
 
   private static func flag(
@@ -126,17 +140,22 @@ struct PostprocessingKey: Sendable {
         throw SpecificationError(
           .invalidValue, "--postprocess: \(name)=\(v) is neither true nor false")
       }
-    } write: { $0[keyPath: path].map { $0 ? "true" : "false" } }
+    } write: {
+      $0[keyPath: path].map { $0 ? "true" : "false" }
+    }
   }
 
   private static func text(
-    _ name: String, _ kits: Set<Kit>, _ path: any WritableKeyPath<Postprocessing, String?> & Sendable
+    _ name: String, _ kits: Set<Kit>,
+    _ path: any WritableKeyPath<Postprocessing, String?> & Sendable
   ) -> PostprocessingKey {
     PostprocessingKey(name: name, kits: kits) { (s, v) throws(SpecificationError) in
       guard !v.isEmpty else {
         throw SpecificationError(.invalidValue, "--postprocess: \(name)= needs an output's name")
       }
       s[keyPath: path] = v
-    } write: { $0[keyPath: path] }
+    } write: {
+      $0[keyPath: path]
+    }
   }
 }

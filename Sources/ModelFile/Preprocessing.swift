@@ -119,7 +119,9 @@ extension Preprocessing {
   private static let keys: [Key] = [
     Key(name: "size") { (s, v) throws(SpecificationError) in
       s.size = try readSize(v, key: "size")
-    } write: { $0.size?.description },
+    } write: {
+      $0.size?.description
+    },
     Key(name: "resize") { (s, v) throws(SpecificationError) in
       s.resize = try readResize(v)
     } write: {
@@ -131,43 +133,63 @@ extension Preprocessing {
     },
     Key(name: "crop") { (s, v) throws(SpecificationError) in
       s.crop = try readSize(v, key: "crop")
-    } write: { $0.crop?.description },
+    } write: {
+      $0.crop?.description
+    },
     Key(name: "anchor") { (s, v) throws(SpecificationError) in
       s.anchor = try readChoice(v, key: "anchor")
-    } write: { $0.anchor == .center ? nil : $0.anchor.rawValue },
+    } write: {
+      $0.anchor == .center ? nil : $0.anchor.rawValue
+    },
     Key(name: "interpolation") { (s, v) throws(SpecificationError) in
       s.interpolation = try readChoice(v, key: "interpolation")
-    } write: { $0.interpolation == .bilinear ? nil : $0.interpolation.rawValue },
+    } write: {
+      $0.interpolation == .bilinear ? nil : $0.interpolation.rawValue
+    },
     Key(name: "pad") { (s, v) throws(SpecificationError) in
       s.pad = try readVector(v, key: "pad")
       guard s.pad.allSatisfy({ (0...255).contains($0) }) else {
         throw SpecificationError(.invalidValue, "--preprocess: pad=\(v) is not within 0...255")
       }
-    } write: { $0.pad == [114] ? nil : vectorText($0.pad) },
+    } write: {
+      $0.pad == [114] ? nil : vectorText($0.pad)
+    },
     Key(name: "mean") { (s, v) throws(SpecificationError) in
       s.mean = try readVector(v, key: "mean")
-    } write: { $0.mean == [0] ? nil : vectorText($0.mean) },
+    } write: {
+      $0.mean == [0] ? nil : vectorText($0.mean)
+    },
     Key(name: "std") { (s, v) throws(SpecificationError) in
       s.std = try readVector(v, key: "std")
       guard s.std.allSatisfy({ abs($0) >= 1e-12 }) else {
         throw SpecificationError(.invalidValue, "--preprocess: std=\(v) would divide by zero")
       }
-    } write: { $0.std == [1] ? nil : vectorText($0.std) },
+    } write: {
+      $0.std == [1] ? nil : vectorText($0.std)
+    },
     Key(name: "raw-scale") { (s, v) throws(SpecificationError) in
       s.rawScale = try finiteNumber(v, key: "raw-scale", of: "--preprocess")
-    } write: { $0.rawScale == 255 ? nil : plainNumber($0.rawScale) },
+    } write: {
+      $0.rawScale == 255 ? nil : plainNumber($0.rawScale)
+    },
     Key(name: "input-scale") { (s, v) throws(SpecificationError) in
       s.inputScale = try finiteNumber(v, key: "input-scale", of: "--preprocess")
-    } write: { $0.inputScale == 1 ? nil : plainNumber($0.inputScale) },
+    } write: {
+      $0.inputScale == 1 ? nil : plainNumber($0.inputScale)
+    },
     Key(name: "channel-order") { (s, v) throws(SpecificationError) in
       s.channelOrder = try readChoice(v, key: "channel-order")
-    } write: { $0.channelOrder?.rawValue },
+    } write: {
+      $0.channelOrder?.rawValue
+    },
     Key(name: "pixel-format") { (s, v) throws(SpecificationError) in
       guard let format = PixelFormat(name: v) else {
         throw wrongChoice(v, key: "pixel-format", PixelFormat.allCases.map(\.description))
       }
       s.pixelFormat = format
-    } write: { $0.pixelFormat?.description },
+    } write: {
+      $0.pixelFormat?.description
+    },
   ]
 
   private static func readSize(_ text: String, key: String) throws(SpecificationError) -> Size {

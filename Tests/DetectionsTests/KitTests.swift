@@ -158,7 +158,8 @@ import Testing
   @Test func `equal scores keep class and position order`() throws {
     let row: [Float] = [10, 10, 4, 4, 0.5, 0.5]
     let far: [Float] = [40, 40, 4, 4, 0.5, 0.5]
-    let value = output([1, 12, 6], ([row, far] + (0..<10).map { _ in [0, 0, 0, 0, 0, 0] }).flatMap { $0 })
+    let value = output(
+      [1, 12, 6], ([row, far] + (0..<10).map { _ in [0, 0, 0, 0, 0, 0] }).flatMap { $0 })
     let found = try Detector(Postprocessing(.yolov8)).detect(in: [value], mapping: Self.mapping())
     #expect(found.map(\.classIndex) == [0, 0, 1, 1])
     #expect(found.map(\.box.x1) == [8, 38, 8, 38])

@@ -7,7 +7,8 @@ import Testing
     "yolox:score=0.01,iou=0.65,strides=8/16/32,decoded=false",
     "ssd:background=none,form=priors,normalised=true,variances=0.1/0.2,strides=8/16,"
       + "min-sizes=10/16/24+32/48",
-    "ssd:strides=8/16,background=1,min-sizes=10/16/24+32/48", "classification:softmax=true,offset=1",
+    "ssd:strides=8/16,background=1,min-sizes=10/16/24+32/48",
+    "classification:softmax=true,offset=1",
     "yolov5:output=out put",
   ])
   func `text reads back as the same value`(_ text: String) throws {
@@ -22,8 +23,10 @@ import Testing
     #expect(try Postprocessing(serialised: value.serialised) == value)
   }
 
-  @Test(arguments: ["", "yolov8", "yolov8\nlabels 1\n", "yolov8\nlabels 0\nx\n", "yolov8\nlabels -1\n",
-    "yolov8\nlabels 1\na\\qb\n", "yolov8\nlabels 1\na\\\n", "nope\nlabels 0\n"])
+  @Test(arguments: [
+    "", "yolov8", "yolov8\nlabels 1\n", "yolov8\nlabels 0\nx\n", "yolov8\nlabels -1\n",
+    "yolov8\nlabels 1\na\\qb\n", "yolov8\nlabels 1\na\\\n", "nope\nlabels 0\n",
+  ])
   func `stored text that is damaged is refused`(_ text: String) {
     #expect(throws: SpecificationError.self) { try Postprocessing(serialised: text) }
   }
@@ -39,9 +42,11 @@ import Testing
     #expect(fault("ssd:form=centre").contains("did you mean 'center'"))
   }
 
-  @Test(arguments: ["yolov8:score=x", "yolov8:iou=2", "yolov8:max=0", "yolov8:agnostic=maybe",
+  @Test(arguments: [
+    "yolov8:score=x", "yolov8:iou=2", "yolov8:max=0", "yolov8:agnostic=maybe",
     "yolox:strides=8/0", "yolox:strides=", "ssd:variances=0.1", "ssd:variances=0.1/-1",
-    "ssd:min-sizes=10", "ssd:min-sizes=0,strides=8", "yolov8:", "yolov8:classes=", "ssd:boxes="])
+    "ssd:min-sizes=10", "ssd:min-sizes=0,strides=8", "yolov8:", "yolov8:classes=", "ssd:boxes=",
+  ])
   func `a bad value is refused`(_ text: String) {
     #expect(throws: SpecificationError.self) { try Postprocessing(parsing: text) }
   }
@@ -50,7 +55,9 @@ import Testing
     let labels = try Postprocessing.labels(
       parsing: Array("\u{FEFF}person\r\ncar\r\ntraffic light\r\n\r\n".utf8), file: "f")
     #expect(labels == ["person", "car", "traffic light"])
-    #expect(throws: SpecificationError.self) { try Postprocessing.labels(parsing: [0xFF], file: "f") }
+    #expect(throws: SpecificationError.self) {
+      try Postprocessing.labels(parsing: [0xFF], file: "f")
+    }
     #expect(throws: SpecificationError.self) { try Postprocessing.labels(parsing: [], file: "f") }
   }
 }

@@ -28,9 +28,11 @@ import Testing
     let font = try LabelFont()
     let wild: [Float] = [-1e9, -5, 0, 16.5, 40, 1e30, .infinity, .nan]
     var annotations: [Annotation] = []
-    for a in wild { for b in wild {
-      annotations.append(Annotation(x1: a, y1: b, x2: b, y2: a, text: "wide label", color: red))
-    } }
+    for a in wild {
+      for b in wild {
+        annotations.append(Annotation(x1: a, y1: b, x2: b, y2: a, text: "wide label", color: red))
+      }
+    }
     let drawn = try Annotator(font: font).drawing(annotations, on: frame)
     #expect(drawn.size == frame.size)
     #expect(drawn.denseBytes() != frame.denseBytes())

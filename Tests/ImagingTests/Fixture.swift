@@ -29,7 +29,9 @@ enum Fixture {
     let header = bytes.prefix(32).split(separator: UInt8(ascii: "\n"), maxSplits: 3)
     guard header.count >= 3, let kind = header.first.map({ String(decoding: $0, as: UTF8.self) })
     else { throw Damaged(name: name) }
-    let size = String(decoding: header[1], as: UTF8.self).split(separator: " ").compactMap { Int($0) }
+    let size = String(decoding: header[1], as: UTF8.self).split(separator: " ").compactMap {
+      Int($0)
+    }
     guard size.count == 2 else { throw Damaged(name: name) }
     let start = header[0].count + header[1].count + header[2].count + 3
     return try Frame(
@@ -42,7 +44,8 @@ enum Fixture {
     var template = Array("/tmp/apus-imaging-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
     guard mkdtemp(&template) != nil else { throw Damaged(name: name) }
     let path =
-      String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/" + name
+      String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/"
+      + name
     guard let file = fopen(path, "wb") else { throw Damaged(name: path) }
     defer { fclose(file) }
     guard fwrite(bytes, 1, bytes.count, file) == bytes.count else { throw Damaged(name: path) }

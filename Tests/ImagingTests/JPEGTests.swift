@@ -52,7 +52,8 @@ import Testing
 
   @Test func `a header that claims too much is refused before memory is taken`() throws {
     var bytes = try Fixture.bytes("jpeg-420.jpg")
-    let frame = try #require((0..<(bytes.count - 9)).first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
+    let frame = try #require(
+      (0..<(bytes.count - 9)).first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
     bytes.replaceSubrange((frame + 5)...(frame + 8), with: [0xFD, 0xE8, 0xFD, 0xE8])
     let error = #expect(throws: ImagingError.self) { try Picture.decode(bytes) }
     #expect(error?.message.contains("65000x65000") == true)
@@ -84,7 +85,9 @@ import Testing
     let full = #expect(throws: ImagingError.self) { try Picture.write(frame, to: "/dev/full") }
     #expect(full?.code == .diskFull)
     #expect(full?.code.exitStatus == 74)
-    let nowhere = #expect(throws: ImagingError.self) { try Picture.write(frame, to: "/nowhere/x.jpg") }
+    let nowhere = #expect(throws: ImagingError.self) {
+      try Picture.write(frame, to: "/nowhere/x.jpg")
+    }
     #expect(nowhere?.code == .notWritable)
   }
 }

@@ -69,7 +69,8 @@ import Testing
 
   @Test func `an input that no picture fits is refused with both sides`() throws {
     let plain = Preprocessing()
-    func fault(_ specification: Preprocessing, _ dimensions: [Int?], _ type: ElementType) -> String {
+    func fault(_ specification: Preprocessing, _ dimensions: [Int?], _ type: ElementType) -> String
+    {
       message { _ = try specification.resolved(input: "in", dimensions: dimensions, type: type) }
     }
     #expect(fault(plain, [1, 3, nil, nil], .float32).contains("add size=WxH"))

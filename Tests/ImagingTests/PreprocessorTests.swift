@@ -45,7 +45,8 @@ import Testing
   @Test func `the top left anchor pads right and bottom only`() throws {
     let source = try Fixture.picture("source.ppm")
     let centred = try pixels(source, "resize=letterbox,pad=7", width: 64, height: 64)
-    let anchored = try pixels(source, "resize=letterbox,pad=7,anchor=topleft", width: 64, height: 64)
+    let anchored = try pixels(
+      source, "resize=letterbox,pad=7,anchor=topleft", width: 64, height: 64)
     #expect(Array(anchored[0..<(40 * 64 * 3)]) == Array(centred[(12 * 64 * 3)..<(52 * 64 * 3)]))
     #expect(anchored[(40 * 64 * 3)...].allSatisfy { $0 == 7 })
   }

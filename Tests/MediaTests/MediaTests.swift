@@ -49,10 +49,11 @@ import Testing
   private func netpbm(_ name: String) throws -> [UInt8] {
     let all = try bytes(fixture(name))
     var lines = 0
-    let start = try #require(all.firstIndex { byte in
-      if byte == 10 { lines += 1 }
-      return lines == 3
-    })
+    let start = try #require(
+      all.firstIndex { byte in
+        if byte == 10 { lines += 1 }
+        return lines == 3
+      })
     return Array(all[(start + 1)...])
   }
 
@@ -228,9 +229,10 @@ import Testing
     let path = try folder() + "/out.mp4"
     try video(path, frames: 120)
     var whole = try bytes(path)
-    let start = try #require((0..<(whole.count - 4)).first {
-      Array(whole[$0..<($0 + 4)]) == Array("mdat".utf8)
-    })
+    let start = try #require(
+      (0..<(whole.count - 4)).first {
+        Array(whole[$0..<($0 + 4)]) == Array("mdat".utf8)
+      })
     let middle = start + (whole.count - start) / 2
     for offset in middle..<min(middle + 60, whole.count) { whole[offset] = 0xFF }
     try write(whole, to: path)

@@ -20,7 +20,7 @@ typedef struct {
 } apus_yuv_constants;
 
 // Converts `count` pixels of one row. `u` and `v` hold (count + 1) / 2 samples, `chroma_step` apart
-// (1: planar, 2: interleaved). Each chroma sample stands for two pixels.
+// (1: planar, 2: interleaved; nothing else). Each chroma sample stands for two pixels.
 void apus_yuv_row(const uint8_t *luma, const uint8_t *u, const uint8_t *v, int64_t chroma_step,
                   int64_t count, const apus_yuv_constants *constants, uint8_t *restrict red,
                   uint8_t *restrict green, uint8_t *restrict blue);
