@@ -77,13 +77,9 @@ package struct ConvTranspose: LoweredOperator {
       if let target {
         let total = max(full - target, 0)
         let small = total / 2
-        let beginsLarge = window.autoPad != .sameUpper
-        result.padsBegin[axis] = beginsLarge ? total - small : small
+        // The larger half begins, but for SAME_UPPER.
+        result.padsBegin[axis] = window.autoPad == .sameUpper ? small : total - small
         result.padsEnd[axis] = total - result.padsBegin[axis]
-        if window.autoPad == .notSet {
-          result.padsBegin[axis] = small
-          result.padsEnd[axis] = total - small
-        }
         result.output.append(target)
       } else {
         result.output.append(full - result.padsBegin[axis] - result.padsEnd[axis])
