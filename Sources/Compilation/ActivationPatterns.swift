@@ -76,7 +76,9 @@ struct ActivationPatterns: GraphPass {
     let argument = rewriter[maker].inputs[0]
     switch rewriter.name(maker) {
     case "Sigmoid":
-      guard let product = Product(rewriter, of: argument), product.factors == [x] else { return nil }
+      guard let product = Product(rewriter, of: argument), product.factors == [x] else {
+        return nil
+      }
       return Activation(.swish, alpha: product.scalar)
     case "HardSigmoid", "Activate":
       guard let op = rewriter[maker].op as? any ActivationFunction,
@@ -98,7 +100,8 @@ struct ActivationPatterns: GraphPass {
       let op = rewriter[clip].op as? any ActivationFunction,
       let function = op.activation(
         for: rewriter[clip].inputs.map { $0.flatMap { rewriter.graph.info(of: $0) } }),
-      function == .clip(0, 6), let add = rewriter.producer(of: rewriter[clip].inputs[0], named: "Add")
+      function == .clip(0, 6),
+      let add = rewriter.producer(of: rewriter[clip].inputs[0], named: "Add")
     else { return nil }
     return operand(of: add, besides: 3, rewriter)
   }

@@ -33,7 +33,9 @@ public struct InputShapes: Sendable, Hashable {
         for (axis, dimension) in dimensions.enumerated() {
           switch dimension {
           case .known(let extent): extents.append(extent)
-          case .symbol: extents.append(1); if axis > 0 { open = true }
+          case .symbol:
+            extents.append(1)
+            if axis > 0 { open = true }
           }
         }
         result.append(Shape(extents))
@@ -48,16 +50,19 @@ public struct InputShapes: Sendable, Hashable {
 
   private func check(_ given: Shape, against value: Graph.Value) throws(CompileError) {
     guard let dimensions = value.dimensions else { return }
-    let declared = dimensions.isEmpty ? "scalar" : dimensions.map(\.description).joined(separator: "x")
+    let declared =
+      dimensions.isEmpty ? "scalar" : dimensions.map(\.description).joined(separator: "x")
     guard dimensions.count == given.rank else {
       throw CompileError(
-        .shapes, "--shape \(value.name)=\(given) has rank \(given.rank), "
+        .shapes,
+        "--shape \(value.name)=\(given) has rank \(given.rank), "
           + "but the model declares \(declared) (rank \(dimensions.count))")
     }
     for (axis, dimension) in dimensions.enumerated() {
       if case .known(let extent) = dimension, extent != given[axis] {
         throw CompileError(
-          .shapes, "--shape \(value.name)=\(given) contradicts the model, "
+          .shapes,
+          "--shape \(value.name)=\(given) contradicts the model, "
             + "which declares \(declared): axis \(axis) is \(extent)")
       }
     }
@@ -75,8 +80,8 @@ public struct InputShapes: Sendable, Hashable {
       return "\(value.name)=\(text.isEmpty ? "?" : text)"
     }.joined(separator: ",")
     return CompileError(
-      .shapes, "the model leaves dimensions open that must be fixed; "
+      .shapes,
+      "the model leaves dimensions open that must be fixed; "
         + "add --shape \(suggestion) with numbers in place of names and ?")
   }
 }
-

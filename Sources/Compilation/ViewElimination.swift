@@ -94,7 +94,8 @@ struct ViewElimination {
       copies.append(site.instruction)
     }
     // Every writer of the source must come before anybody reads the target.
-    let firstRead = uses.readers(of: copy.output).lazy.filter { $0.access == .read }
+    let firstRead =
+      uses.readers(of: copy.output).lazy.filter { $0.access == .read }
       .map(\.instruction).min() ?? Int.max
     guard uses.writers(of: root).allSatisfy({ $0.instruction < firstRead }) else { return }
     place(root, in: copy.output, at: base)

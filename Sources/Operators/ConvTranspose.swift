@@ -28,7 +28,8 @@ package struct ConvTranspose: LoweredOperator {
   package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
     let (x, w) = try convolutionOperands(inputs)
     guard w.shape[0] == x.shape[1] else {
-      throw GraphError("x has \(x.shape[1]) channels, but the weights \(w.shape) read \(w.shape[0])")
+      throw GraphError(
+        "x has \(x.shape[1]) channels, but the weights \(w.shape) read \(w.shape[0])")
     }
     guard x.shape[1] % groupCount == 0 else {
       throw GraphError("\(x.shape[1]) channels cannot be split into \(groupCount) groups")

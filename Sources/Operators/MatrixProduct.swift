@@ -68,7 +68,9 @@ struct MatrixProblem {
   init(
     _ a: Shape, _ b: Shape, _ transposesA: Bool, _ transposesB: Bool
   ) throws(GraphError) {
-    guard a.rank >= 1, b.rank >= 1 else { throw GraphError("scalars cannot be multiplied: \(a), \(b)") }
+    guard a.rank >= 1, b.rank >= 1 else {
+      throw GraphError("scalars cannot be multiplied: \(a), \(b)")
+    }
     let left = a.rank == 1 ? [1] + a.dimensions : a.dimensions
     let right = b.rank == 1 ? b.dimensions + [1] : b.dimensions
     let (l, r) = (left.suffix(2), right.suffix(2))

@@ -13,7 +13,8 @@ import Texts
 enum BenchVerb: Verb {
   static let model = Argument(
     "MODEL", help: "a model file (.apus) or a source model (.onnx)", isRequired: false)
-  static let input = Option.text("input", "FILE.npz", help: "inputs; default: the file's own, else random")
+  static let input = Option.text(
+    "input", "FILE.npz", help: "inputs; default: the file's own, else random")
   static let shape = Option.shapes("shape", help: "the shapes of inputs")
   static let runs = Option.integer("runs", in: 1...10_000_000, help: "timed runs")
   static let seconds = Option.seconds("seconds", help: "time to spend on timed runs (2)")

@@ -44,8 +44,10 @@ enum CompileVerb: Verb {
       reference, tolerance, noProof, threads,
     ],
     examples: [
-      "apus compile yolov8n.onnx -o yolov8n.apus --preprocess size=640x640,resize=letterbox,raw-scale=1 --postprocess yolov8:classes=coco.txt",
-      "apus compile bert.onnx -o bert.apus --shape input_ids=1x128,attention_mask=1x128 --precision bf16",
+      "apus compile yolov8n.onnx -o yolov8n.apus --preprocess resize=letterbox,raw-scale=1 "
+        + "--postprocess yolov8:classes=coco.txt",
+      "apus compile bert.onnx -o bert.apus --precision bf16 "
+        + "--shape input_ids=1x128,attention_mask=1x128",
     ])
 
   static func run(_ given: Given) throws -> ExitCode {
@@ -56,7 +58,8 @@ enum CompileVerb: Verb {
     }
     let precision = given[precision] ?? .fp32
     let graph = try Graph(onnxFile: path)
-    let sets = try given[shape].isEmpty
+    let sets =
+      try given[shape].isEmpty
       ? [InputShapes()] : given[shape].map { try InputShapes($0, for: graph) }
     let progress = Progress("compiling", total: sets.count)
     var programs: [CompiledProgram] = []

@@ -21,7 +21,8 @@ enum FileKind {
       made += "\(part)/"
       if mkdir(made, 0o777) != 0, errno != EEXIST || !isDirectory(made) {
         throw VerbError(
-          .outputFailed, "the directory \(made) cannot be made: \(String(cString: strerror(errno)))")
+          .outputFailed, "the directory \(made) cannot be made: \(String(cString: strerror(errno)))"
+        )
       }
     }
   }

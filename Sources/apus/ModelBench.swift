@@ -31,7 +31,8 @@ struct ModelBench {
     let model = try OpenedModel(
       path, shapes: InputShapes(shapes), precision: given[SharedOptions.precision])
     let index = try model.model.index(
-      precision: given[SharedOptions.precision]?.rawValue, shapes: model.graph == nil ? shapes : [:])
+      precision: given[SharedOptions.precision]?.rawValue, shapes: model.graph == nil ? shapes : [:]
+    )
     let options = Session.Options(threads: given[SharedOptions.threads], isas: isas)
     let session = try model.model.session(index, options: options)
     let load = (ModelBench.clock.now - start).milliseconds
@@ -54,8 +55,9 @@ struct ModelBench {
       samplesPerSecond: Double(times.count) / (elapsed / 1000), memory: session.memory)
     if given[BenchVerb.layers] {
       report.layers = try layers(session)
-      report.peak = MachinePeak.measure(
-        precision: model.model.programs[index].precision, isas: isas)
+      report.peak =
+        MachinePeak.measure(
+          precision: model.model.programs[index].precision, isas: isas)
         * Double(session.threadCount)
     }
     try Console.output(given[SharedOptions.json] ? report.json : report.text)

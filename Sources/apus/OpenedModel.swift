@@ -40,7 +40,8 @@ struct OpenedModel {
       if let precision, !model.precisions.contains(precision.rawValue) {
         throw VerbError(
           .usage,
-          "\(path) holds no \(precision) program; it holds \(model.precisions.joined(separator: ", "))"
+          "\(path) holds no \(precision) program; it holds "
+            + model.precisions.joined(separator: ", ")
         )
       }
     }
@@ -88,7 +89,8 @@ enum SharedOptions {
     guard missing.isEmpty else {
       throw VerbError(
         .unavailable,
-        "--isa \(name) is not available here: this processor lacks \(missing.joined(separator: ", "))"
+        "--isa \(name) is not available here: this processor lacks "
+          + missing.joined(separator: ", ")
           + "; available are \(ISA.available.map(\.description).joined(separator: ", "))")
     }
     return wanted.included

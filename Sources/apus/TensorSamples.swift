@@ -53,7 +53,7 @@ struct TensorSample {
   /// The samples of the file: every array is the input's shape with its leading dimension
   /// multiplied by their number.
   ///
-  /// - Throws: exit 65 where names, types or shapes do not fit, or the arrays hold different numbers.
+  /// - Throws: exit 65 where names, types or shapes do not fit, or the numbers of samples differ.
   func samples(for ports: [Program.Port]) throws -> [[TensorBuffer]] {
     let byName = try named(inputs: ports.map(\.name))
     guard let first = ports.first, let tensor = byName[first.name] else {

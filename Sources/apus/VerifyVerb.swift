@@ -82,7 +82,8 @@ enum VerifyVerb: Verb {
     text += "proof at compile time: \(proof.sentence)\n"
     if results.isEmpty { text += "the file holds no self-test\n" }
     for (head, comparison) in results {
-      text += "self-test of the \(head.precision) program: \(comparison.passes ? "passed" : "FAILED")\n"
+      text +=
+        "self-test of the \(head.precision) program: \(comparison.passes ? "passed" : "FAILED")\n"
       if !comparison.passes { text += comparison.text }
     }
     try Console.output(text)

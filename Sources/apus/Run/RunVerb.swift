@@ -34,7 +34,7 @@ enum RunVerb: Verb {
       SharedOptions.postprocess, allTensors, SharedOptions.threads, SharedOptions.isa,
     ],
     examples: [
-      "apus run detector.apus --input street.mp4 -o street.jsonl -o annotated.mp4 --stages stages.json",
+      "apus run detector.apus --input street.mp4 -o street.jsonl -o annotated.mp4",
       "apus run model.onnx --input inputs.npz -o outputs.npz",
     ])
 

@@ -76,7 +76,8 @@ struct TensorRun {
     }
     let model = try OpenedModel(path, precision: precision)
     var wanted: [String: Shape] = [:]
-    if model.model.programs.filter({ precision == nil || $0.precision == precision?.rawValue }).count
+    if model.model.programs.filter({ precision == nil || $0.precision == precision?.rawValue })
+      .count
       > 1
     {
       wanted = try sample.shapes(inputs: model.model.programs[0].inputs.map(\.name))
