@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Reduces a tensor over a set of axes, e.g. y = Σ x.
@@ -35,6 +36,7 @@ package struct Reduce: Instruction {
   var outputType = ElementType.float32
   var kept = Loops()
   var reduced = Loops()
+  private var kernel: (kernel: ReduceKernel, form: VectorForm)?
 
   package init() {}
 
@@ -53,6 +55,7 @@ package struct Reduce: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -74,21 +77,38 @@ package struct Reduce: Instruction {
       y.shape.dimensions == ones || y.shape.dimensions == without, self,
       "\(x.shape) over axes \(axes) cannot become \(y.shape)")
     let strides = x.strides
-    kept = Loops(x.shape.dimensions, strides, axes: x.shape.dimensions.indices.filter { !set.contains($0) })
+    kept = Loops(
+      x.shape.dimensions, strides, axes: x.shape.dimensions.indices.filter { !set.contains($0) })
     reduced = Loops(x.shape.dimensions, strides, axes: axes)
+    if bothFloat, let form = vectorForm {
+      kernel = ReduceKernel.best(of: ReduceKernel.all, isas: preparation.isas).map { ($0, form) }
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel.kernel, kernel.form, context) }
     switch inputType {
     case .float32:
       if outputType == .float32 {
-        reals(context, Float.self, Float.self) { Double($0) } narrow: { Float($0) }
+        reals(context, Float.self, Float.self) {
+          Double($0)
+        } narrow: {
+          Float($0)
+        }
       } else {
-        reals(context, Float.self, BFloat16.self) { Double($0) } narrow: { BFloat16(Float($0)) }
+        reals(context, Float.self, BFloat16.self) {
+          Double($0)
+        } narrow: {
+          BFloat16(Float($0))
+        }
       }
     case .bfloat16:
       if outputType == .float32 {
-        reals(context, BFloat16.self, Float.self) { Double(Float($0)) } narrow: { Float($0) }
+        reals(context, BFloat16.self, Float.self) {
+          Double(Float($0))
+        } narrow: {
+          Float($0)
+        }
       } else {
         reals(context, BFloat16.self, BFloat16.self) {
           Double(Float($0))
@@ -96,7 +116,12 @@ package struct Reduce: Instruction {
           BFloat16(Float($0))
         }
       }
-    case .float64: reals(context, Double.self, Double.self) { $0 } narrow: { $0 }
+    case .float64:
+      reals(context, Double.self, Double.self) {
+        $0
+      } narrow: {
+        $0
+      }
     case .int8: integers(context, Int8.self)
     case .uint8, .bool: integers(context, UInt8.self)
     case .int16: integers(context, Int16.self)

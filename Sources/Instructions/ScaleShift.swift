@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Scales and shifts every channel: y[r, c] = activation(x[r, c] · scale[c] + bias[c]).
@@ -20,6 +21,7 @@ package struct ScaleShift: Instruction {
   var channels = 0
   var inputStride = 0
   var outputStride = 0
+  private var kernel: ElementwiseKernel?
 
   package init() {}
 
@@ -43,6 +45,7 @@ package struct ScaleShift: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     let types = [x.type, preparation[scale].type, preparation[bias].type, y.type]
@@ -55,13 +58,18 @@ package struct ScaleShift: Instruction {
     try preparation.require(
       x.shape == y.shape && preparation[scale].shape.elementCount == channels
         && preparation[bias].shape.elementCount == channels, self,
-      "\(x.shape) · \(preparation[scale].shape) + \(preparation[bias].shape) cannot become \(y.shape)")
+      "\(x.shape) · \(preparation[scale].shape) + \(preparation[bias].shape) cannot become \(y.shape)"
+    )
     rows = x.rowCount
     inputStride = x.rowStride
     outputStride = y.rowStride
+    if inputType != .float64 && activation.isVector {
+      kernel = ElementwiseKernel.best(of: ElementwiseKernel.all, isas: preparation.isas)
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     if inputType == .float64 { return executeDoubles(context) }
     let x = FloatElements(context.pointer(input), inputType)
     let scales = FloatElements(context.pointer(scale), scaleType)
