@@ -88,6 +88,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "ModelFile"]),
