@@ -92,7 +92,6 @@ let package = Package(
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "ModelFile"]),
-    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),
