@@ -158,6 +158,27 @@ import Testing
     #expect(source.statistics.errors == 0)
   }
 
+  @Test func `frames come upright, as the file asks`() throws {
+    let source = try VideoSource(fixture("rotated.mp4"))
+    let frame = try #require(try source.next())
+    #expect(source.size == Preprocessing.Size(width: 96, height: 54))
+    #expect(frame.size == Preprocessing.Size(width: 54, height: 96))
+    #expect(try frame.denseBytes() == bytes(fixture("rotated-54x96.yuv")))
+  }
+
+  @Test func `colour tags travel with the video`() throws {
+    let path = try folder() + "/tags.mp4"
+    let sink = try VideoSink(path, rate: #require(FrameRate(30000, 1001)))
+    let tagged = try Frame(.i420, width: 32, height: 32, matrix: .bt709, range: .full)
+    for _ in 0..<3 { try sink.write(tagged) }
+    try sink.finish()
+    let source = try VideoSource(path)
+    #expect(source.rate == FrameRate(30000, 1001))
+    let frame = try #require(try source.next())
+    #expect(frame.matrix == .bt709)
+    #expect(frame.range == .full)
+  }
+
   @Test func `frames outlive their decoder`() throws {
     let path = try folder() + "/out.mp4"
     try video(path, frames: 3)
