@@ -152,14 +152,14 @@ package struct Recurrence: Instruction {
       "\(activations.count) numbers for activations")
     functions = []
     for index in 0..<directions * cell.activationCount {
-      let number = UInt8(truncatingIfNeeded: activations[3 * index])
-      guard let function = Activation.Function(rawValue: number) else {
-        throw InstructionError(Self.opcode, "activation \(activations[3 * index]) is not known")
+      let numbers = activations[3 * index..<3 * index + 3].map {
+        UInt32(truncatingIfNeeded: $0)
       }
-      let value = { (place: Int) in
-        Float(bitPattern: UInt32(truncatingIfNeeded: activations[3 * index + place]))
-      }
-      functions.append(Activation(function, alpha: value(1), beta: value(2)))
+      guard let function = Activation.Function(rawValue: UInt8(truncatingIfNeeded: numbers[0]))
+      else { throw InstructionError(Self.opcode, "activation \(numbers[0]) is not known") }
+      functions.append(
+        Activation(
+          function, alpha: Float(bitPattern: numbers[1]), beta: Float(bitPattern: numbers[2])))
     }
   }
 
