@@ -4,11 +4,10 @@ extension GraphBuilder {
   /// Returns the indices of the nodes in an order in which every value is made before it is used:
   /// the file's own where that will do, and close to it otherwise (depth first along producers).
   func order(_ source: ONNXGraph, in scope: Scope) throws(ImportError) -> [Int] {
-    var producers: [NameTable.ID: Int] = [:]
-    producers.reserveCapacity(source.nodes.count)
+    var producers = NameMap(count: source.nodes.count, nameCount: parser.names.count)
     for (index, node) in source.nodes.enumerated() {
       for output in source.outputs(of: node) where !output.isEmpty {
-        if let other = producers.updateValue(index, forKey: output) {
+        if let other = producers[output] {
           throw ImportError(
             .malformed,
             "the value \(parser.names[output].quoted) is made twice, by "
@@ -20,17 +19,24 @@ extension GraphBuilder {
             "the value \(parser.names[output].quoted) is made by "
               + "\(describe(node, source)), but it is an input or a constant")
         }
+        producers[output] = index
       }
     }
     let isOrdered = source.nodes.indices.allSatisfy { index in
-      dependencies(of: source.nodes[index], source, producers).allSatisfy { $0 < index }
+      let node = source.nodes[index]
+      return source.inputs(of: node).allSatisfy { producers[$0] ?? -1 < index }
+        && source.attributes(of: node).allSatisfy { attribute in
+          attribute.graphs.allSatisfy { graph in
+            graph.freeNames.allSatisfy { producers[$0] ?? -1 < index }
+          }
+        }
     }
     if isOrdered { return Array(source.nodes.indices) }
     return try sorted(source, producers)
   }
 
   private func sorted(
-    _ source: ONNXGraph, _ producers: [NameTable.ID: Int]
+    _ source: ONNXGraph, _ producers: NameMap
   ) throws(ImportError) -> [Int] {
     enum Mark { case new, open, done }
     var marks = [Mark](repeating: .new, count: source.nodes.count)
@@ -67,7 +73,7 @@ extension GraphBuilder {
   }
 
   private func dependencies(
-    of node: ONNXNode, _ source: ONNXGraph, _ producers: [NameTable.ID: Int]
+    of node: ONNXNode, _ source: ONNXGraph, _ producers: NameMap
   ) -> [Int] {
     var result = source.inputs(of: node).compactMap { producers[$0] }
     for attribute in source.attributes(of: node) {

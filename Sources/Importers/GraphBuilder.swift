@@ -11,7 +11,9 @@ final class GraphBuilder {
   let limits: ONNXLimits
   let functions: [FunctionKey: ONNXFunction]
   /// How the operator for a node is found.
-  let operators: OperatorLookup
+  private let operators: OperatorLookup
+  /// The operators that were found, or found missing.
+  private var operatorTypes: [OperatorKey: (any Operator.Type)?] = [:]
   var nodeCount = 0
   private var inlinedElements = 0
   /// How deep graphs in attributes and calls of functions are nested here.
@@ -25,6 +27,11 @@ final class GraphBuilder {
     var domain: String
     var name: NameTable.ID
     var overload: NameTable.ID
+  }
+
+  private struct OperatorKey: Hashable {
+    var domain: NameTable.ID
+    var name: NameTable.ID
   }
 
   /// A graph while it is built.
@@ -220,11 +227,10 @@ final class GraphBuilder {
     try spend(
       context.inputs.count + context.outputs.count * (1 + scope.prefix.utf8.count)
         + node.attributes.count + context.name.utf8.count)
-    let key = FunctionKey(
-      domain: context.domain, name: node.operatorName, overload: node.overload)
-    if let function = functions[key] {
-      try call(function, key, from: context)
-      return
+    if !functions.isEmpty {
+      let key = FunctionKey(
+        domain: context.domain, name: node.operatorName, overload: node.overload)
+      if let function = functions[key] { return try call(function, key, from: context) }
     }
     do throws(ImportError) {
       let attributes = try self.attributes(of: context)
@@ -245,7 +251,7 @@ final class GraphBuilder {
   ) throws(ImportError) {
     var inputs = operands(of: node)
     let outputs = node.outputs.map { result($0, of: node) }
-    guard let type = operators(node.domain, node.operatorName) else {
+    guard let type = operatorType(of: node) else {
       problems.addUnknown(node.problem(""))
       return
     }
@@ -269,11 +275,19 @@ final class GraphBuilder {
           "has the attribute \(unread.map(\.quoted).joined(separator: ", ")), which version "
             + "\(node.version) of the operator does not know"))
     }
-    for (_, value) in attributes.sorted(by: { $0.key < $1.key }) {
-      inputs.append(contentsOf: value.captured.map { .some($0) })
+    for name in attributes.keys.sorted() {
+      for id in attributes[name]?.captured ?? [] { inputs.append(id) }
     }
     node.scope.draft.graph.nodes.append(
       Graph.Node(name: node.name, op: op, inputs: inputs, outputs: outputs))
+  }
+
+  private func operatorType(of node: NodeContext) -> (any Operator.Type)? {
+    let key = OperatorKey(domain: node.node.domain, name: node.node.operatorName)
+    if let known = operatorTypes[key] { return known }
+    let type = operators(node.domain, node.operatorName)
+    operatorTypes[key] = .some(type)
+    return type
   }
 
   /// The values of a node's inputs; what is wrong with them is noted.

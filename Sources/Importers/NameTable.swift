@@ -29,6 +29,9 @@ struct NameTable {
 
   init(base: UnsafeRawPointer) { self.base = base }
 
+  /// The number of names, the empty one included.
+  var count: Int { entries.count }
+
   /// Returns the identity of the name that lies in `range` of the file.
   mutating func id(_ range: Range<Int>) -> ID {
     if range.isEmpty { return .empty }

@@ -128,7 +128,8 @@ struct ONNXParser {
       default: try wire.skip(field)
       }
     }
-    graph.findFreeNames()
+    // Nothing is around the model's own graph.
+    if depth > 0 { graph.findFreeNames() }
     return graph
   }
 
