@@ -15,7 +15,8 @@ struct StagedInput: Sendable {
   let rowStride: Int
   let isSourceBFloat16: Bool
   let isTargetBFloat16: Bool
-  /// The copied lines: their pixels, of which the first is pixel `-padLeft` of the image.
+  /// The copied lines: their pixels, of which the first is pixel `-padLeft` of the image (which
+  /// may be inside, outside or beyond it).
   let width: Int
   let padLeft: Int
   let rounding: BFloat16Rounding
@@ -31,8 +32,9 @@ struct StagedInput: Sendable {
   func copy(
     from source: UnsafeRawPointer, first: Int, count: Int, to target: UnsafeMutableRawPointer
   ) {
-    let start = min(width, padLeft)
-    let pixels = max(0, min(imageWidth, width - start))
+    let start = max(0, min(width, padLeft))
+    let skipped = max(0, -padLeft)
+    let pixels = max(0, min(imageWidth - skipped, width - start))
     let pixelByteCount = channels * elementByteCount
     let sourceByteCount = isSourceBFloat16 ? 2 : 4
     for index in 0..<count {
@@ -42,7 +44,7 @@ struct StagedInput: Sendable {
         memset(to, 0, lineByteCount)
         continue
       }
-      let from = source + line * imageWidth * rowStride * sourceByteCount
+      let from = source + (line * imageWidth + skipped) * rowStride * sourceByteCount
       let left = start * pixelByteCount
       let middle = pixels * pixelByteCount
       if left > 0 { memset(to, 0, left) }

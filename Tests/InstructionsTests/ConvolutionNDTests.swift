@@ -35,8 +35,10 @@ import Testing
         var want = [Double](repeating: 0, count: plane)
         for kz in 0..<kernelDepth where (0..<depth).contains(oz + kz - padDepth) {
           let iz = oz + kz - padDepth
-          let part = (0..<c.columns * 2).flatMap { pair in
-            weights[(pair * kernelDepth + kz) * 9..<(pair * kernelDepth + kz + 1) * 9]
+          var part: [Float] = []
+          for pair in 0..<c.columns * 2 {
+            let first = (pair * kernelDepth + kz) * 9
+            part += weights[first..<first + 9]
           }
           let sums = c.reference(Array(x[iz * slice..<(iz + 1) * slice]), part).sums
           for i in want.indices { want[i] += sums[i] }
