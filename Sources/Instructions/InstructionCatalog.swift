@@ -39,6 +39,7 @@ public enum InstructionCatalog {
     ScatterTuples.self,
     Select.self,
     Softmax.self,
+    SumProducts.self,
     TopK.self,
     TransposedConvolution.self,
     Unary.self,

@@ -44,6 +44,7 @@ public enum OperatorCatalog {
     DequantizeLinear.self,
     Dropout.self,
     DynamicQuantizeLinear.self,
+    Einsum.self,
     Expand.self,
     EyeLike.self,
     FastGelu.self,
