@@ -13,7 +13,8 @@ struct Specialization {
   struct Budget {
     /// The bytes of one node's results.
     var nodeByteCount = 64 << 20
-    /// A node may not make its operands this many bytes larger: a file stays small.
+    /// A node's results may be eight times its operands and this many bytes larger: dequantised
+    /// weights pass, expanded ones do not, and files stay small.
     var growthByteCount = 1 << 20
     /// The bytes of all results together.
     var totalByteCount = 1 << 30
@@ -100,7 +101,7 @@ struct Specialization {
     }
     let given = infos.reduce(0) { $0 + ($1?.constant?.byteCount ?? 0) }
     guard byteCount <= budget.nodeByteCount, byteCount <= budget.totalByteCount,
-      byteCount <= given + budget.growthByteCount
+      byteCount <= 8 * given + budget.growthByteCount
     else { return false }
     var single = graph
     single.nodes = [node]

@@ -7,9 +7,10 @@ import ModelFile
 /// SSD: boxes [N, A, 4] and scores [N, A, K], K counting the background class where there is one.
 ///
 /// Boxes are corners (the default), centre and size, or offsets to priors:
-/// centre = prior centre + offset · variance₀ · prior size, size = prior size · exp(offset · variance₁).
-/// Priors come from an output [A, 4] of centres and sizes, an output [N, 2, 4·A] as Caffe's PriorBox
-/// makes (corners, then variances), or from `min-sizes` and `strides`: squares at cell centres.
+/// centre = prior centre + offset · variance₀ · prior size, size = prior size · exp(offset ·
+/// variance₁). Priors come from an output [A, 4] of centres and sizes, an output [N, 2, 4·A] as
+/// Caffe's PriorBox makes (corners, then variances), or from `min-sizes` and `strides`: squares at
+/// cell centres.
 struct SSDKit: DetectionKit {
   let specification: Postprocessing
 

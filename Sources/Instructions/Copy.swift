@@ -68,7 +68,8 @@ package struct Copy: Instruction {
     try preparation.require(
       source.type == target.type || floats.isSuperset(of: [source.type, target.type]), self,
       "cannot convert \(source.type) to \(target.type)")
-    try preparation.require((1...16).contains(source.type.byteCount), self, "\(source.type) is not supported")
+    try preparation.require(
+      (1...16).contains(source.type.byteCount), self, "\(source.type) is not supported")
     try preparation.require(
       extents.count == sourceStrides.count && extents.count == targetStrides.count
         && extents.count <= 16, self, "extents and strides differ in rank")

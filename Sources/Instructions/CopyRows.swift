@@ -49,7 +49,8 @@ package struct CopyRows: Instruction {
       count >= 0 && sourceOffset >= 0 && targetOffset >= 0 && sourceOffset <= x.rowLength
         && targetOffset <= y.rowLength && count <= x.rowLength - sourceOffset
         && count <= y.rowLength - targetOffset, self,
-      "\(count) elements from \(sourceOffset) of \(x.rowLength) to \(targetOffset) of \(y.rowLength)"
+      "\(count) elements from \(sourceOffset) of \(x.rowLength) "
+        + "to \(targetOffset) of \(y.rowLength)"
     )
     rows = x.rowCount
     sourceStride = x.rowStride

@@ -2,8 +2,9 @@ import Tensors
 
 /// Takes single elements by index along an axis: y[o, k, i] = x[o, indices[o, k, i], i].
 ///
-/// x: any type; indices, y: one shape of x's rank, smaller or equal on all axes but `axis`; indices:
-/// int32 or int64. A negative index counts from the end; one out of range is a fault at run time.
+/// x: any type; indices, y: one shape of x's rank, smaller or equal on all axes but `axis`;
+/// indices: int32 or int64. A negative index counts from the end; one out of range is a fault at
+/// run time.
 package struct GatherAlongAxis: Instruction {
   package static let opcode = "gather_along_axis"
 

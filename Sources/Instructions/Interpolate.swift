@@ -4,9 +4,9 @@ import Tensors
 /// x[o, J[j] + a, K[k] + b, i], where the weights u and v follow from the filter, the rule that
 /// maps output to input coordinates, and the scales.
 ///
-/// x: float32, bfloat16, uint8, int8, int32 (the nearest filter: any type); y: x's type; o runs over
-/// the axes before `axis`, i over those behind the resized ones. The extents are those of x and y;
-/// the fields hold what they do not say. The rules are those of ONNX's Resize.
+/// x: float32, bfloat16, uint8, int8, int32 (the nearest filter: any type); y: x's type; o runs
+/// over the axes before `axis`, i over those behind the resized ones. The extents are those of x
+/// and y; the fields hold what they do not say. The rules are those of ONNX's Resize.
 package struct Interpolate: Instruction {
   package static let opcode = "interpolate"
 

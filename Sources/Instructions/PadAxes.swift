@@ -114,7 +114,8 @@ package struct PadAxes: Instruction {
     runSource = lastMap[runStart]
     runCount = 0
     guard runSource >= 0 else { return }
-    while runStart + runCount < lastMap.count && lastMap[runStart + runCount] == runSource + runCount
+    while runStart + runCount < lastMap.count
+      && lastMap[runStart + runCount] == runSource + runCount
     {
       runCount += 1
     }

@@ -186,7 +186,9 @@ public final class ModelArchive: @unchecked Sendable {
 
   /// The memory that constants lie in, without the slack behind it; empty where there is none.
   package func weights() throws(ModelFileError) -> UnsafeRawBufferPointer {
-    guard let bytes = contents(.weights) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+    guard let bytes = contents(.weights) else {
+      return UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     guard bytes.count >= FileFormat.weightSlackByteCount else {
       throw corrupt("weights", "\(bytes.count) bytes are too few")
     }

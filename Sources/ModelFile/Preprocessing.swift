@@ -1,6 +1,7 @@
 // What happens between a picture and a model's input, as text and as a value.
 //
-//   picture ─ resize ─ crop or pad ─ channel order ─ y = (x · raw_scale/255 − mean) / std · input_scale
+//   picture ─ resize ─ crop or pad ─ channel order ─ y = (x · raw_scale/255 − mean) / std
+//   · input_scale
 //
 // The text form is `KEY=VALUE,…` with `/` between the parts of a vector; the model file stores the
 // canonical text: keys in the order of the table below, only those that differ from the default.

@@ -86,7 +86,9 @@ struct ProgramReader {
       }
       let shape = try input.shape()
       let gap = try input.size()
-      guard gap <= FileFormat.largestTensor else { throw input.corrupt("a row stride is too large") }
+      guard gap <= FileFormat.largestTensor else {
+        throw input.corrupt("a row stride is too large")
+      }
       tensors.append(
         TensorSpec(
           name: name, type: type, shape: shape, rowStride: (shape.dimensions.last ?? 1) + gap,

@@ -59,7 +59,8 @@ extension Preprocessing {
       guard let remaining, remaining.width <= side, remaining.height <= side else {
         throw SpecificationError(
           .contradiction,
-          "--preprocess: resize=short:\(side) makes a picture smaller than the \(remaining?.description ?? "?") "
+          "--preprocess: resize=short:\(side) makes a picture smaller than the "
+            + "\(remaining?.description ?? "?") "
             + "that input '\(name)' takes")
       }
       specification.crop = remaining

@@ -4,9 +4,9 @@ import Tensors
 
 /// Takes the average under a sliding window, channel by channel.
 ///
-/// x: [N, C, …] of rank 3 to 5, float; y: [N, C, …']. Attributes: `kernel_shape`, `strides`, `pads`,
-/// `auto_pad`, `count_include_pad` (0), `ceil_mode` (version 10), `dilations` (version 19). ONNX
-/// versions 7 to 22.
+/// x: [N, C, …] of rank 3 to 5, float; y: [N, C, …']. Attributes: `kernel_shape`, `strides`,
+/// `pads`, `auto_pad`, `count_include_pad` (0), `ceil_mode` (version 10), `dilations` (version 19).
+/// ONNX versions 7 to 22.
 package struct AveragePool: LoweredOperator {
   package static let name = "AveragePool"
 

@@ -6,8 +6,8 @@ import Tensors
 /// y = (x - mean[c]) / √(variance[c] + epsilon) · scale[c] + bias[c].
 ///
 /// x, y: [N, C, …] of rank 2 or more, float; scale, bias, mean,
-/// variance: [C]. Attribute `epsilon` (1e-5). ONNX versions 7 to 15, inference only: `training_mode`
-/// and further outputs are refused; `momentum` and `spatial` are ignored;
+/// variance: [C]. Attribute `epsilon` (1e-5). ONNX versions 7 to 15, inference only:
+/// `training_mode` and further outputs are refused; `momentum` and `spatial` are ignored;
 /// statistics per element are refused.
 package struct BatchNormalization: LoweredOperator {
   package static let name = "BatchNormalization"

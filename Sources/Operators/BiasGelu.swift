@@ -23,7 +23,8 @@ package struct BiasGelu: LoweredOperator {
 
 /// Adds a bias if there is one, then applies the tanh form of GELU: y = gelu(x + bias).
 ///
-/// x, y: any shape, float16 or float32; bias (optional): [last extent of x]. com.microsoft version 1.
+/// x, y: any shape, float16 or float32; bias (optional): [last extent of x]. com.microsoft version
+/// 1.
 package struct FastGelu: LoweredOperator, ActivationFunction {
   package static let name = "FastGelu"
   package static let domain = "com.microsoft"

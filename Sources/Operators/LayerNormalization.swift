@@ -4,10 +4,11 @@ import Tensors
 
 /// Normalises over the trailing axes: y = (x - mean) / √(variance + epsilon) · scale + bias.
 ///
-/// x, y: any shape, float; scale, bias (optional): broadcastable to x's axes from `axis` on (usually
-/// of exactly that shape); mean, inverse deviation (optional outputs): x's shape with those axes 1.
-/// Attributes: `axis` (-1), `epsilon` (1e-5); `stash_type` is ignored, as all is computed in float32
-/// or better. ONNX version 17, and ONNX Runtime's operator of that name before.
+/// x, y: any shape, float; scale, bias (optional): broadcastable to x's axes from `axis` on
+/// (usually of exactly that shape); mean, inverse deviation (optional outputs): x's shape with
+/// those axes 1.
+/// Attributes: `axis` (-1), `epsilon` (1e-5); `stash_type` is ignored, as all is computed in
+/// float32 or better. ONNX version 17, and ONNX Runtime's operator of that name before.
 package struct LayerNormalization: LoweredOperator {
   package static let name = "LayerNormalization"
 

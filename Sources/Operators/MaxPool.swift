@@ -6,8 +6,8 @@ import Tensors
 ///
 /// x: [N, C, …] of rank 3 to 5, float, int8 or uint8; y: [N, C, …']; indices (optional): int64 like
 /// y, positions in x flattened ([N, C, H, W] order, or with the spatial axes reversed where
-/// `storage_order` is 1). Attributes: `kernel_shape`, `strides`, `pads`, `auto_pad`, `dilations` and
-/// `ceil_mode` (version 10). ONNX versions 1 to 22.
+/// `storage_order` is 1). Attributes: `kernel_shape`, `strides`, `pads`, `auto_pad`, `dilations`
+/// and `ceil_mode` (version 10). ONNX versions 1 to 22.
 package struct MaxPool: LoweredOperator {
   package static let name = "MaxPool"
 

@@ -2,10 +2,11 @@ import Graphs
 import Instructions
 import Tensors
 
-/// Marks positions: y[…, k, …] = k == indices[…] ? values[1] : values[0], k running over a new axis.
+/// Marks positions: y[…, k, …] = k == indices[…] ? values[1] : values[0], k running over a new
+/// axis.
 ///
-/// indices: int32, int64 or float32; depth: one constant integer; values: two elements. `axis`: where
-/// the new axis stands (default -1: last). ONNX versions 9 to 11.
+/// indices: int32, int64 or float32; depth: one constant integer; values: two elements. `axis`:
+/// where the new axis stands (default -1: last). ONNX versions 9 to 11.
 package struct OneHot: LoweredOperator {
   package static let name = "OneHot"
   package static let sinceVersion = 9

@@ -4,9 +4,9 @@ import Tensors
 
 /// Quantises: y = saturate(round(x / y_scale) + y_zero_point), ties to even.
 ///
-/// x: float; y_scale: one element, or one per position of `axis` (default 1); y_zero_point: likewise,
-/// its type is y's (uint8 where it is absent, or `output_dtype`): int8, uint8, int16, uint16. ONNX
-/// versions 10 to 25. Refused: blocks of an axis, and types below 8 bits or float8.
+/// x: float; y_scale: one element, or one per position of `axis` (default 1); y_zero_point:
+/// likewise, its type is y's (uint8 where it is absent, or `output_dtype`): int8, uint8, int16,
+/// uint16. ONNX versions 10 to 25. Refused: blocks of an axis, and types below 8 bits or float8.
 package struct QuantizeLinear: LoweredOperator {
   package static let name = "QuantizeLinear"
   package static let sinceVersion = 10

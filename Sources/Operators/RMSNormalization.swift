@@ -2,7 +2,8 @@ import Graphs
 import Instructions
 import Tensors
 
-/// Normalises over the trailing axes by the root mean square: y = x / √(mean(x²) + epsilon) · scale.
+/// Normalises over the trailing axes by the root mean square: y = x / √(mean(x²) + epsilon) ·
+/// scale.
 ///
 /// x, y: any shape, float; scale: broadcastable to x's axes from `axis` on. Attributes: `axis`
 /// (-1), `epsilon` (1e-5), `stash_type` (ignored). ONNX version 23.
@@ -28,7 +29,8 @@ package struct RMSNormalization: LoweredOperator {
   }
 }
 
-/// ONNX Runtime's earlier form of `RMSNormalization`, with the inverse deviation as a second output.
+/// ONNX Runtime's earlier form of `RMSNormalization`, with the inverse deviation as a second
+/// output.
 ///
 /// x, y: any shape, float; scale: broadcastable to x's axes from `axis` on. Attributes as there.
 package struct SimplifiedLayerNormalization: LoweredOperator {

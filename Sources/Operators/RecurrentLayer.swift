@@ -5,8 +5,9 @@ import Tensors
 /// What the operators LSTM, GRU and RNN share: attributes, shapes and lowering.
 ///
 /// X: [T, B, I] ([B, T, I] with `layout` 1, from version 14); W: [D, G·H, I]; R: [D, G·H, H]; B:
-/// [D, 2·G·H]; sequence_lens: int32 [B]; initial_h (and initial_c): [D, B, H] ([B, D, H]); P: [D, 3·H].
-/// All but X, W and R may be absent. Y: [T, D, B, H] ([B, T, D, H]); Y_h, Y_c: as the initial states.
+/// [D, 2·G·H]; sequence_lens: int32 [B]; initial_h (and initial_c): [D, B, H] ([B, D, H]); P: [D,
+/// 3·H]. All but X, W and R may be absent. Y: [T, D, B, H] ([B, T, D, H]); Y_h, Y_c: as the initial
+/// states.
 struct RecurrentLayer {
   var cell: Recurrence.Cell
   var hidden: Int?
@@ -38,7 +39,8 @@ struct RecurrentLayer {
       case .longShortTerm: ["Sigmoid", "Tanh", "Tanh"]
       }
     let names =
-      try node.strings("activations") ?? Array(repeating: defaults, count: directions).flatMap { $0 }
+      try node.strings("activations")
+      ?? Array(repeating: defaults, count: directions).flatMap { $0 }
     guard names.count == directions * cell.activationCount else {
       throw node.invalid("\(names.count) activations for \(directions) directions")
     }

@@ -4,11 +4,11 @@ import Tensors
 
 /// Resizes a tensor by interpolation.
 ///
-/// X: any type for `nearest`, else float32, bfloat16, uint8, int8 or int32; roi (parts of the input,
-/// for `tf_crop_and_resize`), scales (float32) or sizes (int64): constant inputs. Versions 10 (X,
-/// scales; asymmetric), 11 and 13 (coordinate_transformation_mode, cubic_coeff_a, exclude_outside,
-/// extrapolation_value, nearest_mode), 18 and 19 (antialias, axes, keep_aspect_ratio_policy).
-/// y_extent = floor(extent × scale), or as `sizes` says.
+/// X: any type for `nearest`, else float32, bfloat16, uint8, int8 or int32; roi (parts of the
+/// input, for `tf_crop_and_resize`), scales (float32) or sizes (int64): constant inputs. Versions
+/// 10 (X, scales; asymmetric), 11 and 13 (coordinate_transformation_mode, cubic_coeff_a,
+/// exclude_outside, extrapolation_value, nearest_mode), 18 and 19 (antialias, axes,
+/// keep_aspect_ratio_policy). y_extent = floor(extent × scale), or as `sizes` says.
 package struct Resize: LoweredOperator {
   package static let name = "Resize"
   package static let sinceVersion = 10

@@ -4,8 +4,8 @@ import Tensors
 
 /// Reverses the first `sequence_lens[b]` positions in time of every batch element b.
 ///
-/// input: rank ≥ 2; sequence_lens: int64 [batch]; `time_axis`, `batch_axis`: 0 and 1 in either order.
-/// ONNX version 10.
+/// input: rank ≥ 2; sequence_lens: int64 [batch]; `time_axis`, `batch_axis`: 0 and 1 in either
+/// order. ONNX version 10.
 package struct ReverseSequence: LoweredOperator {
   package static let name = "ReverseSequence"
   package static let sinceVersion = 10

@@ -6,8 +6,8 @@ import Tensors
 ///
 /// x: any shape of rank 1 or more, float or integer; values: x's type, indices: int64, both x's
 /// shape with k along the axis. k: attribute (before version 10) or constant input 1. Attributes:
-/// `axis` (-1), `largest` (1) and `sorted` (1; version 11; results are always sorted). ONNX versions
-/// 1 to 24.
+/// `axis` (-1), `largest` (1) and `sorted` (1; version 11; results are always sorted). ONNX
+/// versions 1 to 24.
 package struct TopKOperator: LoweredOperator {
   package static let name = "TopK"
 

@@ -75,7 +75,8 @@ public final class Model: Sendable {
     let asked = shapes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     throw RuntimeError(
       .noSuchProgram,
-      "the model has no program for \(([precision ?? "any precision"] + asked).joined(separator: " "))"
+      "the model has no program for "
+        + ([precision ?? "any precision"] + asked).joined(separator: " ")
         + "; it holds: \(held.joined(separator: "; "))")
   }
 

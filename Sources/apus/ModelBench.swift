@@ -1,5 +1,4 @@
 import Compilation
-import Dispatch
 import Graphs
 import Importers
 import Instructions
@@ -143,7 +142,7 @@ struct ModelBench {
     if sessions.count == 1 {
       body(sessions[0])
     } else {
-      DispatchQueue.concurrentPerform(iterations: sessions.count) { body(sessions[$0]) }
+      SideBySide.run(sessions.count) { body(sessions[$0]) }
     }
     let elapsed = (ModelBench.clock.now - start).milliseconds
     return try results.withLock { result in

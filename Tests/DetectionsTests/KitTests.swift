@@ -229,7 +229,8 @@ import Testing
     ).jsonLine
     #expect(
       line
-        == "{\"stream\":\"cam 1\",\"frame\":7,\"pts_ms\":280,\"width\":64,\"height\":48,\"objects\":[]}"
+        == "{\"stream\":\"cam 1\",\"frame\":7,\"pts_ms\":280,\"width\":64,\"height\":48,"
+        + "\"objects\":[]}"
     )
   }
 }

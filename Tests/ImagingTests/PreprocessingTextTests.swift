@@ -5,7 +5,8 @@ import Testing
 @Suite struct PreprocessingTextTests {
   @Test func `canonical text reads back as the same value`() throws {
     let text =
-      "size=640x480,resize=letterbox,anchor=topleft,interpolation=area,pad=0,mean=123.7/116.3/103.5,"
+      "size=640x480,resize=letterbox,anchor=topleft,interpolation=area,pad=0,"
+      + "mean=123.7/116.3/103.5,"
       + "std=58.4/57.1/57.4,raw-scale=1,input-scale=0.5,channel-order=bgr,pixel-format=nv12"
     let value = try Preprocessing(parsing: text)
     #expect(value.description == text)

@@ -29,7 +29,9 @@ struct RecurrentReference {
   static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
   /// Gate input `gate` of unit `j`: x·W + h·R + b, the parts of x and of h apart.
-  private func gate(_ d: Int, _ gate: Int, _ j: Int, _ input: [Double], _ h: [Double]) -> (Double, Double) {
+  private func gate(_ d: Int, _ gate: Int, _ j: Int, _ input: [Double], _ h: [Double]) -> (
+    Double, Double
+  ) {
     let count = (w.shape[1] / hidden)
     let row = gate * hidden + j
     var fromX = bias.map { Double($0.value([d, row])) } ?? 0
@@ -98,7 +100,9 @@ struct RecurrentReference {
         let length = lengths?[b] ?? times
         for index in 0..<length {
           let t = reversed != (d == 1) ? length - 1 - index : index
-          let input = (0..<x.shape[2]).map { Double(x.value(batchFirst ? [b, t, $0] : [t, b, $0])) }
+          let input = (0..<x.shape[2]).map {
+            Double(x.value(batchFirst ? [b, t, $0] : [t, b, $0]))
+          }
           step(d, input, &h, &c)
           for j in 0..<hidden {
             let index = batchFirst ? [b, t, d, j] : [t, d, b, j]
@@ -126,7 +130,9 @@ struct RecurrentReference {
   }
 
   @Test(arguments: 0..<3, ["forward", "reverse", "bidirectional"])
-  func `follows the formulas in every direction and layout`(_ which: Int, _ direction: String) throws {
+  func `follows the formulas in every direction and layout`(_ which: Int, _ direction: String)
+    throws
+  {
     let cell = Self.cells[which]
     let (times, batches, inputs, hidden) = (5, 3, 6, 7)
     let directions = direction == "bidirectional" ? 2 : 1
@@ -137,7 +143,8 @@ struct RecurrentReference {
       let lead = batchFirst ? [batches, directions] : [directions, batches]
       var reference = RecurrentReference(
         cell: cell.name, hidden: hidden,
-        x: .random(Shape(batchFirst ? [batches, times, inputs] : [times, batches, inputs]), seed: 1),
+        x: .random(
+          Shape(batchFirst ? [batches, times, inputs] : [times, batches, inputs]), seed: 1),
         w: .random([directions, cell.gates * hidden, inputs], seed: 2),
         r: .random([directions, cell.gates * hidden, hidden], seed: 3))
       reference.directions = directions

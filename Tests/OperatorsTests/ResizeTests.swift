@@ -14,7 +14,9 @@ import Testing
       var sum: Float = 0
       let axes = index.indices.map { axis in
         let c = coordinate(axis, index[axis])
-        return weights(c).map { (min(max(Int(c.rounded(.down)) + $0.offset, 0), x.shape[axis] - 1), $0.weight) }
+        return weights(c).map {
+          (min(max(Int(c.rounded(.down)) + $0.offset, 0), x.shape[axis] - 1), $0.weight)
+        }
       }
       func add(_ axis: Int, _ at: [Int], _ weight: Float) {
         if axis == axes.count {
@@ -54,7 +56,9 @@ import Testing
           default: (Float(index) + 0.5) / scale - 0.5
           }
         return min(max(c, 0), Float(x.shape[axis] - 1))
-      } weights: { Self.linear($0) }
+      } weights: {
+        Self.linear($0)
+      }
       for parts in [1, 3] {
         for input in [OperatorRunner.Input.runtime(x), .channelsLast(x)] {
           var runner = OperatorRunner(
@@ -105,7 +109,12 @@ import Testing
         for version in [10, 13] {
           let runner = OperatorRunner(
             Resize.self, version: version,
-            version == 10 ? [:] : ["coordinate_transformation_mode": .string("asymmetric"), "nearest_mode": .string("floor")])
+            version == 10
+              ? [:]
+              : [
+                "coordinate_transformation_mode": .string("asymmetric"),
+                "nearest_mode": .string("floor"),
+              ])
           let scales = Self.scales([1, 1, 2, 2])
           let y = try version == 10 ? runner(input, scales) : runner(input, .absent, scales)
           #expect(y.type == type)
@@ -122,7 +131,8 @@ import Testing
 
   @Test func `version 10 rounds up where it shrinks`() throws {
     let x = TensorBuffer.counting([1, 1, 2, 4])
-    let y = try OperatorRunner(Resize.self, version: 10)(.runtime(x), Self.scales([1, 1, 0.6, 0.6]))
+    let y = try OperatorRunner(Resize.self, version: 10)(
+      .runtime(x), Self.scales([1, 1, 0.6, 0.6]))
     #expect(y.shape == [1, 1, 1, 2])
     #expect(y.contents == [0, 2])
   }
@@ -173,7 +183,8 @@ import Testing
         Resize.self,
         axes.merging(["keep_aspect_ratio_policy": .string(policy)]) { a, _ in a })
       let y = try runner(
-        .runtime(x), .absent, .absent, .constant(TensorBuffer(policy == "not_larger" ? [4, 7] : [3, 8])))
+        .runtime(x), .absent, .absent,
+        .constant(TensorBuffer(policy == "not_larger" ? [4, 7] : [3, 8])))
       #expect(y.shape.dimensions[2...] == extents[...])
     }
   }

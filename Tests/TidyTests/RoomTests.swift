@@ -13,7 +13,7 @@ private let table: [String: Set<String>] = [
   "Kernels": ["CKernels"],
   "Instructions": ["Tensors", "Kernels", "CKernels", "CLinux"],
   "Planner": ["Tensors", "Instructions"],
-  "ModelFile": ["Tensors", "Instructions", "Files", "CLinux"],
+  "ModelFile": ["Tensors", "Instructions", "Files", "Texts", "CLinux"],
   "Runtime": ["ModelFile", "Planner", "Instructions", "CLinux"],
   "Archives": ["Tensors", "Files", "CZip"],
   "Imaging": [
