@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Combines two tensors element by element under broadcasting: y = activation(function(a, b)).
@@ -53,6 +54,7 @@ package struct Binary: Instruction {
   var bType = ElementType.float32
   var outputType = ElementType.float32
   var walk = Walk()
+  private var kernel: ElementwiseKernel?
 
   package init() {}
 
@@ -76,6 +78,7 @@ package struct Binary: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let left = preparation[a]
     let right = preparation[b]
     let y = preparation[output]
@@ -94,6 +97,9 @@ package struct Binary: Instruction {
         Binary.opcode, "\(left.shape) and \(right.shape) do not broadcast to \(y.shape)")
     }
     self.walk = walk
+    if left.type.isComputedInFloat32 && isVector && walk.suitsVectors(operands: 3) {
+      kernel = ElementwiseKernel.best(of: ElementwiseKernel.all, isas: preparation.isas)
+    }
   }
 
   private func accepts(_ a: ElementType, _ b: ElementType, _ y: ElementType) -> Bool {
@@ -107,6 +113,7 @@ package struct Binary: Instruction {
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     if aType.isComputedInFloat32 && outputType.isComputedInFloat32 {
       executeFloats(context)
     } else {

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Normalises rows: y = (x - mean) / √(variance + epsilon) · scale + bias.
@@ -33,6 +34,7 @@ package struct Normalize: Instruction {
   var deviationType = ElementType.float32
   var rows = 0
   var rowLength = 0
+  private var kernel: NormalizeKernel?
 
   package init() {}
 
@@ -64,6 +66,7 @@ package struct Normalize: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -85,6 +88,9 @@ package struct Normalize: Instruction {
     biasType = try check(bias, parameters, "bias", preparation)
     meanType = try check(mean, rows, "mean", preparation)
     deviationType = try check(inverseDeviation, rows, "inverse deviation", preparation)
+    if x.type != .float64 && rowLength > 0 {
+      kernel = NormalizeKernel.best(of: NormalizeKernel.all, isas: preparation.isas)
+    }
   }
 
   /// An optional operand must be dense and have the element type's kind and this many elements.
@@ -103,6 +109,7 @@ package struct Normalize: Instruction {
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     if inputType == .float64 {
       let x = context.pointer(input, as: Double.self)
       let y = context.pointer(output, as: Double.self)

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Reduces the elements under a window that slides over the spatial axes, channel by channel.
@@ -41,6 +42,7 @@ package struct Pool: Instruction {
   var inputStride = 0
   var outputStride = 0
   var placesStride = 0
+  private var vectors: PoolKernel?
 
   package init() {}
 
@@ -74,6 +76,7 @@ package struct Pool: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    vectors = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -95,6 +98,7 @@ package struct Pool: Instruction {
     inputStride = x.rowStride
     outputStride = y.rowStride
     try checkWindow(preparation)
+    if isVector { vectors = PoolKernel.best(of: PoolKernel.all, isas: preparation.isas) }
     guard places.isPresent else { return }
     let spec = preparation[places]
     placesStride = spec.rowStride
@@ -123,6 +127,7 @@ package struct Pool: Instruction {
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let vectors { return executeVectors(vectors, context) }
     switch inputType {
     case .float32:
       if outputType == .float32 {

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Reduces a tensor over a set of axes, e.g. y = Σ x.
@@ -35,6 +36,7 @@ package struct Reduce: Instruction {
   var outputType = ElementType.float32
   var kept = Loops()
   var reduced = Loops()
+  private var kernel: (kernel: ReduceKernel, form: VectorForm)?
 
   package init() {}
 
@@ -53,6 +55,7 @@ package struct Reduce: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -74,11 +77,16 @@ package struct Reduce: Instruction {
       y.shape.dimensions == ones || y.shape.dimensions == without, self,
       "\(x.shape) over axes \(axes) cannot become \(y.shape)")
     let strides = x.strides
-    kept = Loops(x.shape.dimensions, strides, axes: x.shape.dimensions.indices.filter { !set.contains($0) })
+    kept = Loops(
+      x.shape.dimensions, strides, axes: x.shape.dimensions.indices.filter { !set.contains($0) })
     reduced = Loops(x.shape.dimensions, strides, axes: axes)
+    if bothFloat, let form = vectorForm {
+      kernel = ReduceKernel.best(of: ReduceKernel.all, isas: preparation.isas).map { ($0, form) }
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel.kernel, kernel.form, context) }
     switch inputType {
     case .float32:
       if outputType == .float32 {

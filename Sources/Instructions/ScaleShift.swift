@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Scales and shifts every channel: y[r, c] = activation(x[r, c] · scale[c] + bias[c]).
@@ -20,6 +21,7 @@ package struct ScaleShift: Instruction {
   var channels = 0
   var inputStride = 0
   var outputStride = 0
+  private var kernel: ElementwiseKernel?
 
   package init() {}
 
@@ -43,6 +45,7 @@ package struct ScaleShift: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     let types = [x.type, preparation[scale].type, preparation[bias].type, y.type]
@@ -59,9 +62,13 @@ package struct ScaleShift: Instruction {
     rows = x.rowCount
     inputStride = x.rowStride
     outputStride = y.rowStride
+    if inputType != .float64 && activation.isVector {
+      kernel = ElementwiseKernel.best(of: ElementwiseKernel.all, isas: preparation.isas)
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     if inputType == .float64 { return executeDoubles(context) }
     let x = FloatElements(context.pointer(input), inputType)
     let scales = FloatElements(context.pointer(scale), scaleType)

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Turns every line along an axis into shares of one: y = exp(x - max) / Σ exp(x - max).
@@ -16,6 +17,7 @@ package struct Softmax: Instruction {
   var inputType = ElementType.float32
   var outputType = ElementType.float32
   var space = AxisSpace()
+  private var kernel: SoftmaxKernel?
 
   package init() {}
 
@@ -35,6 +37,7 @@ package struct Softmax: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -48,10 +51,14 @@ package struct Softmax: Instruction {
         Softmax.opcode, "axis \(axis) of a tensor of rank \(x.shape.rank)")
     }
     self.space = space
+    if x.type != .float64 {
+      kernel = SoftmaxKernel.best(of: SoftmaxKernel.all, isas: preparation.isas)
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
     guard space.extent > 0 else { return }
+    if let kernel { return executeVectors(kernel, context) }
     if inputType == .float64 {
       let x = context.pointer(input, as: Double.self)
       let y = context.pointer(output, as: Double.self)

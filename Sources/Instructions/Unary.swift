@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Applies a function to every element: y = activation(x).
@@ -10,9 +11,10 @@ package struct Unary: Instruction {
   package var input = Operand.none
   package var output = Operand.none
   package var activation = Activation.none
-  private var inputType = ElementType.float32
-  private var outputType = ElementType.float32
-  private var walk = Walk()
+  var inputType = ElementType.float32
+  var outputType = ElementType.float32
+  var walk = Walk()
+  private var kernel: ElementwiseKernel?
 
   package init() {}
 
@@ -29,6 +31,7 @@ package struct Unary: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
@@ -44,6 +47,9 @@ package struct Unary: Instruction {
       throw InstructionError(Unary.opcode, "\(x.shape) cannot become \(y.shape)")
     }
     self.walk = walk
+    if bothFloat && activation.isVector && walk.suitsVectors(operands: 2) {
+      kernel = ElementwiseKernel.best(of: ElementwiseKernel.all, isas: preparation.isas)
+    }
   }
 
   /// The functions that are defined for integers.
@@ -52,6 +58,7 @@ package struct Unary: Instruction {
   ]
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     switch inputType {
     case .float32, .bfloat16: executeFloats(context)
     case .float64: executeDoubles(context)
