@@ -57,7 +57,11 @@ package struct CumulativeSum: Instruction {
     case .float32, .bfloat16:
       let x = FloatElements(context.pointer(input), inputType)
       let y = FloatElements(context.pointer(output), outputType)
-      lines(context) { x[$0] } store: { y[$0] = $1 }
+      lines(context) {
+        x[$0]
+      } store: {
+        y[$0] = $1
+      }
     case .float64: run(context, Double.self)
     case .int8: run(context, Int8.self)
     case .uint8: run(context, UInt8.self)
@@ -73,7 +77,11 @@ package struct CumulativeSum: Instruction {
   private func run<T: Number>(_ context: borrowing ExecutionContext, _: T.Type) {
     let x = context.pointer(input, as: T.self)
     let y = context.pointer(output, as: T.self)
-    lines(context) { x[$0] } store: { y[$0] = $1 }
+    lines(context) {
+      x[$0]
+    } store: {
+      y[$0] = $1
+    }
   }
 
   private func lines<T: Number>(

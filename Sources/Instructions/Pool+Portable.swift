@@ -7,17 +7,32 @@ extension Pool {
     switch function {
     case .maximum: maximum(context, S.self, T.self)
     case .average:
-      fold(context, S.self, T.self) { $0 + $1 } finish: { sum, count in sum / S.Value(count) }
+      fold(context, S.self, T.self) {
+        $0 + $1
+      } finish: { sum, count in
+        sum / S.Value(count)
+      }
     case .norm:
       let p = S.Value(Float(exponent))
       switch exponent {
-      case 1: fold(context, S.self, T.self) { $0 + $1.magnitude } finish: { sum, _ in sum }
+      case 1:
+        fold(context, S.self, T.self) {
+          $0 + $1.magnitude
+        } finish: { sum, _ in
+          sum
+        }
       case 2:
-        fold(context, S.self, T.self) { $0 + $1 * $1 } finish: { sum, _ in sum.squareRoot() }
+        fold(context, S.self, T.self) {
+          $0 + $1 * $1
+        } finish: { sum, _ in
+          sum.squareRoot()
+        }
       default:
         fold(context, S.self, T.self) {
           $0 + S.Value.pow($1.magnitude, p)
-        } finish: { sum, _ in S.Value.pow(sum, 1 / p) }
+        } finish: { sum, _ in
+          S.Value.pow(sum, 1 / p)
+        }
       }
     }
   }

@@ -90,13 +90,25 @@ package struct Reduce: Instruction {
     switch inputType {
     case .float32:
       if outputType == .float32 {
-        reals(context, Float.self, Float.self) { Double($0) } narrow: { Float($0) }
+        reals(context, Float.self, Float.self) {
+          Double($0)
+        } narrow: {
+          Float($0)
+        }
       } else {
-        reals(context, Float.self, BFloat16.self) { Double($0) } narrow: { BFloat16(Float($0)) }
+        reals(context, Float.self, BFloat16.self) {
+          Double($0)
+        } narrow: {
+          BFloat16(Float($0))
+        }
       }
     case .bfloat16:
       if outputType == .float32 {
-        reals(context, BFloat16.self, Float.self) { Double(Float($0)) } narrow: { Float($0) }
+        reals(context, BFloat16.self, Float.self) {
+          Double(Float($0))
+        } narrow: {
+          Float($0)
+        }
       } else {
         reals(context, BFloat16.self, BFloat16.self) {
           Double(Float($0))
@@ -104,7 +116,12 @@ package struct Reduce: Instruction {
           BFloat16(Float($0))
         }
       }
-    case .float64: reals(context, Double.self, Double.self) { $0 } narrow: { $0 }
+    case .float64:
+      reals(context, Double.self, Double.self) {
+        $0
+      } narrow: {
+        $0
+      }
     case .int8: integers(context, Int8.self)
     case .uint8, .bool: integers(context, UInt8.self)
     case .int16: integers(context, Int16.self)

@@ -44,7 +44,8 @@ package struct Select: Instruction {
     try preparation.require(
       question.type == .bool
         && (types.allSatisfy(\.isComputedInFloat32)
-          || types.allSatisfy { $0 == y.type } && [1, 2, 4, 8].contains(y.type.byteCount)), self,
+          || types.allSatisfy { $0 == y.type } && [1, 2, 4, 8].contains(y.type.byteCount)),
+      self,
       "\(question.type) ? \(left.type) : \(right.type) into \(y.type)")
     guard let values = Shape.broadcast(left.shape, right.shape),
       Shape.broadcast(question.shape, values) == y.shape,

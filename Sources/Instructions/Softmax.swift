@@ -62,11 +62,19 @@ package struct Softmax: Instruction {
     if inputType == .float64 {
       let x = context.pointer(input, as: Double.self)
       let y = context.pointer(output, as: Double.self)
-      return lines(context) { x[$0] } store: { y[$0] = $1 }
+      return lines(context) {
+        x[$0]
+      } store: {
+        y[$0] = $1
+      }
     }
     let x = FloatElements(context.pointer(input), inputType)
     let y = FloatElements(context.pointer(output), outputType)
-    lines(context) { x[$0] } store: { y[$0] = $1 }
+    lines(context) {
+      x[$0]
+    } store: {
+      y[$0] = $1
+    }
   }
 
   private func lines<T: Real>(

@@ -68,7 +68,11 @@ package struct TopK: Instruction {
     case .float32, .bfloat16:
       let x = FloatElements(context.pointer(input), inputType)
       let y = FloatElements(context.pointer(values), outputType)
-      lines(context) { x[$0] } store: { y[$0] = $1 }
+      lines(context) {
+        x[$0]
+      } store: {
+        y[$0] = $1
+      }
     case .float64: run(context, Double.self)
     case .int8: run(context, Int8.self)
     case .uint8: run(context, UInt8.self)
@@ -84,7 +88,11 @@ package struct TopK: Instruction {
   private func run<T: Number>(_ context: borrowing ExecutionContext, _: T.Type) {
     let x = context.pointer(input, as: T.self)
     let y = context.pointer(values, as: T.self)
-    lines(context) { x[$0] } store: { y[$0] = $1 }
+    lines(context) {
+      x[$0]
+    } store: {
+      y[$0] = $1
+    }
   }
 
   /// A heap of the k best so far, the worst of them on top; then it is sorted in place.

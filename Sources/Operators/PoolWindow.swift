@@ -20,7 +20,8 @@ struct PoolWindow: Sendable {
       throw GraphError("x is \(x.shape); pools take rank 3 to 5")
     }
     let resolved = try window.resolved(input: Array(x.shape.dimensions[2...]))
-    for axis in resolved.kernel.indices where resolved.padsBegin[axis] >= resolved.kernel[axis] * resolved.dilations[axis] {
+    for axis in resolved.kernel.indices
+    where resolved.padsBegin[axis] >= resolved.kernel[axis] * resolved.dilations[axis] {
       throw GraphError("pads \(resolved.padsBegin) are not smaller than kernel \(resolved.kernel)")
     }
     return (resolved, try Shape(checking: [x.shape[0], x.shape[1]] + resolved.output))

@@ -13,7 +13,8 @@ package protocol ReduceDefinition: Sendable {
 /// x: any shape, float or integer (bool for `ReduceMax` and `ReduceMin`); y: x's type, the axes 1
 /// (`keepdims`, the default) or left out. Axes: attribute, or input 1 (`ReduceSum` from version 13
 /// on, the others from 18 on), which must be constant; negative ones count from the end. None: all
-/// axes, or with `noop_with_empty_axes` none. ONNX versions 1 to 20.
+/// axes, or with `noop_with_empty_axes` none: then every element is reduced alone, as by ONNX
+/// Runtime (|x| for `ReduceL1`, x² for `ReduceSumSquare`). ONNX versions 1 to 20.
 package struct ReduceOperator<Definition: ReduceDefinition>: LoweredOperator {
   package static var name: String { Definition.name }
 
@@ -53,10 +54,6 @@ package struct ReduceOperator<Definition: ReduceDefinition>: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let infos = [lowering.info(0), lowering.info(1)]
     let axes = try resolvedAxes(infos)
-    if axes.isEmpty && emptyMeansNone {
-      let layout = lowering.layout(0)
-      return try lowering.alias(0, to: lowering.operand(0, layout), layout)
-    }
     let (x, y, positions) = try lowering.reductionOperands(
       over: axes, keepsDimensions: keepsDimensions)
     lowering.emit(Reduce(Definition.function, x, axes: positions, to: y))

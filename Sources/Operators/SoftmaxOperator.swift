@@ -53,7 +53,8 @@ package struct SoftmaxOperator<Definition: SoftmaxDefinition>: LoweredOperator {
     let place = try place(rank: shape.rank)
     var layout = lowering.layout(0)
     var count = 1
-    if spansLaterAxes && (place == shape.rank || shape.dimensions[(place + 1)...].contains { $0 != 1 })
+    if spansLaterAxes
+      && (place == shape.rank || shape.dimensions[(place + 1)...].contains { $0 != 1 })
     {
       count = shape.rank - place
       layout = .declared

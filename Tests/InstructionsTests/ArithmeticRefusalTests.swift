@@ -18,9 +18,15 @@ import Testing
   }
 
   @Test func `shapes that do not broadcast`() {
-    refuses([(.float32, [3]), (.float32, [4]), (.float32, [4])]) { Binary(.add, $0[0], $0[1], to: $0[2]) }
-    refuses([(.float32, [3]), (.float32, [1]), (.float32, [5])]) { Binary(.add, $0[0], $0[1], to: $0[2]) }
-    refuses([(.float32, [1]), (.float32, [1]), (.float32, [5])]) { Binary(.add, $0[0], $0[1], to: $0[2]) }
+    refuses([(.float32, [3]), (.float32, [4]), (.float32, [4])]) {
+      Binary(.add, $0[0], $0[1], to: $0[2])
+    }
+    refuses([(.float32, [3]), (.float32, [1]), (.float32, [5])]) {
+      Binary(.add, $0[0], $0[1], to: $0[2])
+    }
+    refuses([(.float32, [1]), (.float32, [1]), (.float32, [5])]) {
+      Binary(.add, $0[0], $0[1], to: $0[2])
+    }
     refuses([(.float32, [2, 3]), (.float32, [3])]) { Unary($0[0], to: $0[1], .relu) }
     refuses([(.bool, [2]), (.float32, [3]), (.float32, [3]), (.float32, [3])]) {
       Select($0[0], $0[1], $0[2], to: $0[3])
@@ -29,13 +35,21 @@ import Testing
   }
 
   @Test func `types that do not fit`() {
-    refuses([(.int32, [3]), (.float32, [3]), (.int32, [3])]) { Binary(.add, $0[0], $0[1], to: $0[2]) }
-    refuses([(.float32, [3]), (.float32, [3]), (.float32, [3])]) { Binary(.equal, $0[0], $0[1], to: $0[2]) }
-    refuses([(.float32, [3]), (.float32, [3]), (.float32, [3])]) { Binary(.and, $0[0], $0[1], to: $0[2]) }
+    refuses([(.int32, [3]), (.float32, [3]), (.int32, [3])]) {
+      Binary(.add, $0[0], $0[1], to: $0[2])
+    }
+    refuses([(.float32, [3]), (.float32, [3]), (.float32, [3])]) {
+      Binary(.equal, $0[0], $0[1], to: $0[2])
+    }
+    refuses([(.float32, [3]), (.float32, [3]), (.float32, [3])]) {
+      Binary(.and, $0[0], $0[1], to: $0[2])
+    }
     refuses([(.int32, [3]), (.int32, [3])]) { Unary($0[0], to: $0[1], Activation(.exp)) }
     refuses([(.string, [3]), (.string, [3])]) { Unary($0[0], to: $0[1], .none) }
     refuses([(.int4, [4]), (.int8, [4])]) { Cast($0[0], to: $0[1]) }
-    refuses([(.float32, [3]), (.float32, [1])]) { ArgReduce($0[0], axis: 0, findsLeast: false, selectsLast: false, to: $0[1]) }
+    refuses([(.float32, [3]), (.float32, [1])]) {
+      ArgReduce($0[0], axis: 0, findsLeast: false, selectsLast: false, to: $0[1])
+    }
     refuses([(.int32, [3]), (.int32, [3])]) { Softmax($0[0], axis: 0, to: $0[1]) }
   }
 

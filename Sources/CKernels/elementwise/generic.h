@@ -1,5 +1,7 @@
 // The element-wise kernels: one text for every ISA. Included by x86_<isa>.c after the lanes.
 
+INLINE ptrdiff_t size_of(uint32_t type) { return type == APUS_FLOAT32 ? 4 : 2; }
+
 // Applies any function; out of line, because every caller would carry all of them.
 static __attribute__((noinline)) V apply_any(V x, const struct apus_activation *f) {
   return M(apply)(x, f);
@@ -16,8 +18,8 @@ INLINE V apply(V x, const struct apus_activation *f) {
 
 INLINE void unary_rows(const struct apus_unary *c, const struct apus_activation *f) {
   for (size_t r = 0; r < c->rows; r++) {
-    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * (c->x_type == APUS_FLOAT32 ? 4 : 2);
-    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * (c->y_type == APUS_FLOAT32 ? 4 : 2);
+    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * size_of(c->x_type);
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * size_of(c->y_type);
     size_t i = 0;
     for (; i + LANES <= c->count; i += LANES) {
       store(y, c->y_type, i, M(apply)(load(x, c->x_type, i), f));
@@ -83,9 +85,9 @@ INLINE float element(const void *p, uint32_t type) {
 
 INLINE void binary_rows(
     const struct apus_binary *c, uint32_t function, uint32_t a_step, uint32_t b_step) {
-  const ptrdiff_t a_size = c->a_type == APUS_FLOAT32 ? 4 : 2;
-  const ptrdiff_t b_size = c->b_type == APUS_FLOAT32 ? 4 : 2;
-  const ptrdiff_t y_size = c->y_type == APUS_FLOAT32 ? 4 : 2;
+  const ptrdiff_t a_size = size_of(c->a_type);
+  const ptrdiff_t b_size = size_of(c->b_type);
+  const ptrdiff_t y_size = size_of(c->y_type);
   const struct apus_activation f = c->activation;
   for (size_t r = 0; r < c->rows; r++) {
     const char *a = (const char *)c->a + (ptrdiff_t)r * c->a_row * a_size;
@@ -132,8 +134,8 @@ void ISA_NAME(apus_binary)(const struct apus_binary *c) {
 void ISA_NAME(apus_scale_shift)(const struct apus_scale_shift *c) {
   const struct apus_activation f = c->activation;
   for (size_t r = 0; r < c->rows; r++) {
-    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * (c->x_type == APUS_FLOAT32 ? 4 : 2);
-    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * (c->y_type == APUS_FLOAT32 ? 4 : 2);
+    const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * size_of(c->x_type);
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * size_of(c->y_type);
     size_t i = 0;
     for (; i + LANES <= c->count; i += LANES) {
       V scaled = load(x, c->x_type, i) * load(c->scale, c->scale_type, i);

@@ -11,13 +11,13 @@
 #undef KERNEL
 
 static const struct apus_elementwise_kernel kernels[] = {
-#define KERNEL(suffix, name, isa) {name, isa, apus_unary_##suffix, apus_binary_##suffix, apus_scale_shift_##suffix},
+#define KERNEL(suffix, name, isa) \
+  {name, isa, apus_unary_##suffix, apus_binary_##suffix, apus_scale_shift_##suffix},
 #include "kernels.inc"
 #undef KERNEL
-    {0},
 };
 
 const struct apus_elementwise_kernel *apus_elementwise_kernels(size_t *count) {
-  *count = sizeof kernels / sizeof kernels[0] - 1;
+  *count = sizeof kernels / sizeof kernels[0];
   return kernels;
 }

@@ -63,8 +63,7 @@ struct apus_elementwise_kernel {
   void (*scale_shift)(const struct apus_scale_shift *);
 };
 
-// The kernels of this build, best first; `count` is set to their number. Portable execution is
-// written in Swift.
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
 const struct apus_elementwise_kernel *apus_elementwise_kernels(size_t *count);
 
 #endif

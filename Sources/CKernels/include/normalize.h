@@ -28,8 +28,7 @@ struct apus_normalize_kernel {
   void (*row)(struct apus_normalize *);
 };
 
-// The kernels of this build, best first; `count` is set to their number. Portable execution is
-// written in Swift.
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
 const struct apus_normalize_kernel *apus_normalize_kernels(size_t *count);
 
 #endif

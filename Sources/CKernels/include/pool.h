@@ -35,8 +35,7 @@ struct apus_pool_kernel {
   void (*row)(const struct apus_pool *);
 };
 
-// The kernels of this build, best first; `count` is set to their number. Portable execution is
-// written in Swift.
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
 const struct apus_pool_kernel *apus_pool_kernels(size_t *count);
 
 #endif

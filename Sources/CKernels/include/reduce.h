@@ -37,8 +37,7 @@ struct apus_reduce_kernel {
   void (*columns)(const struct apus_reduce *);
 };
 
-// The kernels of this build, best first; `count` is set to their number. Portable execution is
-// written in Swift.
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
 const struct apus_reduce_kernel *apus_reduce_kernels(size_t *count);
 
 #endif

@@ -27,8 +27,7 @@ struct apus_softmax_kernel {
   void (*columns)(const struct apus_softmax *);
 };
 
-// The kernels of this build, best first; `count` is set to their number. Portable execution is
-// written in Swift.
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
 const struct apus_softmax_kernel *apus_softmax_kernels(size_t *count);
 
 #endif

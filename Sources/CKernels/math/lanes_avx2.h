@@ -72,7 +72,6 @@ INLINE V first_lanes(V x, V other, size_t count) {
   return _mm_cvtss_f32(op(h, _mm_shuffle_ps(h, h, 1)))
 INLINE float lanes_sum(V x) { HALVES(x, _mm_add_ps); }
 INLINE float lanes_max(V x) { HALVES(x, _mm_max_ps); }
-INLINE float lanes_min(V x) { HALVES(x, _mm_min_ps); }
 #undef HALVES
 
 #endif

@@ -57,6 +57,5 @@ INLINE V first_lanes(V x, V other, size_t count) {
 
 INLINE float lanes_sum(V x) { return _mm512_reduce_add_ps(x); }
 INLINE float lanes_max(V x) { return _mm512_reduce_max_ps(x); }
-INLINE float lanes_min(V x) { return _mm512_reduce_min_ps(x); }
 
 #endif

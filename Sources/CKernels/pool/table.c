@@ -12,10 +12,9 @@ static const struct apus_pool_kernel kernels[] = {
 #define KERNEL(suffix, name, isa) {name, isa, apus_pool_row_##suffix},
 #include "kernels.inc"
 #undef KERNEL
-    {0},
 };
 
 const struct apus_pool_kernel *apus_pool_kernels(size_t *count) {
-  *count = sizeof kernels / sizeof kernels[0] - 1;
+  *count = sizeof kernels / sizeof kernels[0];
   return kernels;
 }

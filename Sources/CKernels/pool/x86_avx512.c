@@ -2,7 +2,8 @@
 #if defined(__x86_64__)
 #include "pool.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "../math/lanes_avx512.h"
 #include "generic.h"
 #pragma clang attribute pop

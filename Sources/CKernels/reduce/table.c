@@ -10,13 +10,13 @@
 #undef KERNEL
 
 static const struct apus_reduce_kernel kernels[] = {
-#define KERNEL(suffix, name, isa) {name, isa, apus_reduce_rows_##suffix, apus_reduce_columns_##suffix},
+#define KERNEL(suffix, name, isa) \
+  {name, isa, apus_reduce_rows_##suffix, apus_reduce_columns_##suffix},
 #include "kernels.inc"
 #undef KERNEL
-    {0},
 };
 
 const struct apus_reduce_kernel *apus_reduce_kernels(size_t *count) {
-  *count = sizeof kernels / sizeof kernels[0] - 1;
+  *count = sizeof kernels / sizeof kernels[0];
   return kernels;
 }

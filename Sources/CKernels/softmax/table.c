@@ -10,13 +10,13 @@
 #undef KERNEL
 
 static const struct apus_softmax_kernel kernels[] = {
-#define KERNEL(suffix, name, isa) {name, isa, apus_softmax_rows_##suffix, apus_softmax_columns_##suffix},
+#define KERNEL(suffix, name, isa) \
+  {name, isa, apus_softmax_rows_##suffix, apus_softmax_columns_##suffix},
 #include "kernels.inc"
 #undef KERNEL
-    {0},
 };
 
 const struct apus_softmax_kernel *apus_softmax_kernels(size_t *count) {
-  *count = sizeof kernels / sizeof kernels[0] - 1;
+  *count = sizeof kernels / sizeof kernels[0];
   return kernels;
 }

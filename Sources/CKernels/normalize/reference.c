@@ -1,0 +1,5 @@
+// The normalize kernels in plain C.
+#include "normalize.h"
+
+#include "../math/lanes_reference.h"
+#include "generic.h"

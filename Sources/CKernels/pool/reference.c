@@ -1,0 +1,5 @@
+// The pool kernels in plain C.
+#include "pool.h"
+
+#include "../math/lanes_reference.h"
+#include "generic.h"
