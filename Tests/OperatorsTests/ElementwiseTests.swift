@@ -9,76 +9,80 @@ import Testing
 
 @Suite struct ElementwiseTests {
   /// Formulas as ONNX states them, in float64.
-  private static let unary: [(any LoweredOperator.Type, [String: Attribute], (Double) -> Double)] =
-    [
-      (UnaryOperator<Elementwise.Abs>.self, [:], { abs($0) }),
-      (UnaryOperator<Elementwise.Neg>.self, [:], { -$0 }),
-      (UnaryOperator<Elementwise.Sign>.self, [:], { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }),
-      (UnaryOperator<Elementwise.Relu>.self, [:], { max($0, 0) }),
-      (UnaryOperator<Elementwise.Ceil>.self, [:], { ceil($0) }),
-      (UnaryOperator<Elementwise.Floor>.self, [:], { floor($0) }),
-      (UnaryOperator<Elementwise.Round>.self, [:], { $0.rounded(.toNearestOrEven) }),
-      (UnaryOperator<Elementwise.Reciprocal>.self, [:], { 1 / $0 }),
-      (UnaryOperator<Elementwise.Sqrt>.self, [:], { sqrt($0) }),
-      (UnaryOperator<Elementwise.Exp>.self, [:], { exp($0) }),
-      (UnaryOperator<Elementwise.Log>.self, [:], { log($0) }),
-      (UnaryOperator<Elementwise.Erf>.self, [:], { erf($0) }),
-      (UnaryOperator<Elementwise.Sin>.self, [:], { sin($0) }),
-      (UnaryOperator<Elementwise.Cos>.self, [:], { cos($0) }),
-      (UnaryOperator<Elementwise.Tan>.self, [:], { tan($0) }),
-      (UnaryOperator<Elementwise.Asin>.self, [:], { asin($0) }),
-      (UnaryOperator<Elementwise.Acos>.self, [:], { acos($0) }),
-      (UnaryOperator<Elementwise.Atan>.self, [:], { atan($0) }),
-      (UnaryOperator<Elementwise.Sinh>.self, [:], { sinh($0) }),
-      (UnaryOperator<Elementwise.Cosh>.self, [:], { cosh($0) }),
-      (UnaryOperator<Elementwise.Asinh>.self, [:], { asinh($0) }),
-      (UnaryOperator<Elementwise.Acosh>.self, [:], { acosh($0) }),
-      (UnaryOperator<Elementwise.Atanh>.self, [:], { atanh($0) }),
-      (UnaryOperator<Elementwise.Sigmoid>.self, [:], { 1 / (1 + exp(-$0)) }),
-      (UnaryOperator<Elementwise.Tanh>.self, [:], { tanh($0) }),
-      (UnaryOperator<Elementwise.Softplus>.self, [:], { log(1 + exp($0)) }),
-      (UnaryOperator<Elementwise.Softsign>.self, [:], { $0 / (1 + abs($0)) }),
-      (UnaryOperator<Elementwise.Mish>.self, [:], { $0 * tanh(log(1 + exp($0))) }),
-      (UnaryOperator<Elementwise.LeakyRelu>.self, [:], { $0 < 0 ? 0.01 * $0 : $0 }),
-      (
-        UnaryOperator<Elementwise.LeakyRelu>.self, ["alpha": .float(0.3)],
-        { $0 < 0 ? 0.3 * $0 : $0 }
-      ),
-      (UnaryOperator<Elementwise.Elu>.self, [:], { $0 < 0 ? exp($0) - 1 : $0 }),
-      (
-        UnaryOperator<Elementwise.Elu>.self, ["alpha": .float(2)],
-        { $0 < 0 ? 2 * (exp($0) - 1) : $0 }
-      ),
-      (
-        UnaryOperator<Elementwise.Selu>.self, [:],
-        { 1.0507009873554805 * ($0 < 0 ? 1.6732632423543772 * (exp($0) - 1) : $0) }
-      ),
-      (
-        UnaryOperator<Elementwise.Celu>.self, ["alpha": .float(2)],
-        { max(0, $0) + min(0, 2 * (exp($0 / 2) - 1)) }
-      ),
-      (UnaryOperator<Elementwise.ThresholdedRelu>.self, [:], { $0 > 1 ? $0 : 0 }),
-      (UnaryOperator<Elementwise.HardSigmoid>.self, [:], { max(0, min(1, 0.2 * $0 + 0.5)) }),
-      (UnaryOperator<Elementwise.HardSwish>.self, [:], { $0 * max(0, min(1, $0 / 6 + 0.5)) }),
-      (
-        UnaryOperator<Elementwise.Swish>.self, ["alpha": .float(1.5)], { $0 / (1 + exp(-1.5 * $0)) }
-      ),
-      (UnaryOperator<Elementwise.Shrink>.self, [:], { $0 < -0.5 ? $0 : $0 > 0.5 ? $0 : 0 }),
-      (
-        UnaryOperator<Elementwise.Shrink>.self, ["lambd": .float(1), "bias": .float(0.25)],
-        { $0 < -1 ? $0 + 0.25 : $0 > 1 ? $0 - 0.25 : 0 }
-      ),
-      (UnaryOperator<Elementwise.Gelu>.self, [:], { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
-      (
-        UnaryOperator<Elementwise.Gelu>.self, ["approximate": .string("tanh")],
-        { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
-      ),
-      (
-        UnaryOperator<Elementwise.MicrosoftGelu>.self, [:],
-        { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
-      ),
-      (UnaryOperator<Elementwise.QuickGelu>.self, [:], { $0 / (1 + exp(-1.702 * $0)) }),
-    ]
+  private static let unary:
+    [(any LoweredOperator.Type, [String: Attribute], @Sendable (Double) -> Double)] =
+      [
+        (UnaryOperator<Elementwise.Abs>.self, [:], { abs($0) }),
+        (UnaryOperator<Elementwise.Neg>.self, [:], { -$0 }),
+        (UnaryOperator<Elementwise.Sign>.self, [:], { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }),
+        (UnaryOperator<Elementwise.Relu>.self, [:], { max($0, 0) }),
+        (UnaryOperator<Elementwise.Ceil>.self, [:], { ceil($0) }),
+        (UnaryOperator<Elementwise.Floor>.self, [:], { floor($0) }),
+        (UnaryOperator<Elementwise.Round>.self, [:], { $0.rounded(.toNearestOrEven) }),
+        (UnaryOperator<Elementwise.Reciprocal>.self, [:], { 1 / $0 }),
+        (UnaryOperator<Elementwise.Sqrt>.self, [:], { sqrt($0) }),
+        (UnaryOperator<Elementwise.Exp>.self, [:], { exp($0) }),
+        (UnaryOperator<Elementwise.Log>.self, [:], { log($0) }),
+        (UnaryOperator<Elementwise.Erf>.self, [:], { erf($0) }),
+        (UnaryOperator<Elementwise.Sin>.self, [:], { sin($0) }),
+        (UnaryOperator<Elementwise.Cos>.self, [:], { cos($0) }),
+        (UnaryOperator<Elementwise.Tan>.self, [:], { tan($0) }),
+        (UnaryOperator<Elementwise.Asin>.self, [:], { asin($0) }),
+        (UnaryOperator<Elementwise.Acos>.self, [:], { acos($0) }),
+        (UnaryOperator<Elementwise.Atan>.self, [:], { atan($0) }),
+        (UnaryOperator<Elementwise.Sinh>.self, [:], { sinh($0) }),
+        (UnaryOperator<Elementwise.Cosh>.self, [:], { cosh($0) }),
+        (UnaryOperator<Elementwise.Asinh>.self, [:], { asinh($0) }),
+        (UnaryOperator<Elementwise.Acosh>.self, [:], { acosh($0) }),
+        (UnaryOperator<Elementwise.Atanh>.self, [:], { atanh($0) }),
+        (UnaryOperator<Elementwise.Sigmoid>.self, [:], { 1 / (1 + exp(-$0)) }),
+        (UnaryOperator<Elementwise.Tanh>.self, [:], { tanh($0) }),
+        (UnaryOperator<Elementwise.Softplus>.self, [:], { log(1 + exp($0)) }),
+        (UnaryOperator<Elementwise.Softsign>.self, [:], { $0 / (1 + abs($0)) }),
+        (UnaryOperator<Elementwise.Mish>.self, [:], { $0 * tanh(log(1 + exp($0))) }),
+        (UnaryOperator<Elementwise.LeakyRelu>.self, [:], { $0 < 0 ? 0.01 * $0 : $0 }),
+        (
+          UnaryOperator<Elementwise.LeakyRelu>.self, ["alpha": .float(0.3)],
+          { $0 < 0 ? 0.3 * $0 : $0 }
+        ),
+        (UnaryOperator<Elementwise.Elu>.self, [:], { $0 < 0 ? exp($0) - 1 : $0 }),
+        (
+          UnaryOperator<Elementwise.Elu>.self, ["alpha": .float(2)],
+          { $0 < 0 ? 2 * (exp($0) - 1) : $0 }
+        ),
+        (
+          UnaryOperator<Elementwise.Selu>.self, [:],
+          { 1.0507009873554805 * ($0 < 0 ? 1.6732632423543772 * (exp($0) - 1) : $0) }
+        ),
+        (
+          UnaryOperator<Elementwise.Celu>.self, ["alpha": .float(2)],
+          { max(0, $0) + min(0, 2 * (exp($0 / 2) - 1)) }
+        ),
+        (UnaryOperator<Elementwise.ThresholdedRelu>.self, [:], { $0 > 1 ? $0 : 0 }),
+        (UnaryOperator<Elementwise.HardSigmoid>.self, [:], { max(0, min(1, 0.2 * $0 + 0.5)) }),
+        (UnaryOperator<Elementwise.HardSwish>.self, [:], { $0 * max(0, min(1, $0 / 6 + 0.5)) }),
+        (
+          UnaryOperator<Elementwise.Swish>.self, ["alpha": .float(1.5)],
+          { $0 / (1 + exp(-1.5 * $0)) }
+        ),
+        (UnaryOperator<Elementwise.Shrink>.self, [:], { $0 < -0.5 ? $0 : $0 > 0.5 ? $0 : 0 }),
+        (
+          UnaryOperator<Elementwise.Shrink>.self, ["lambd": .float(1), "bias": .float(0.25)],
+          { $0 < -1 ? $0 + 0.25 : $0 > 1 ? $0 - 0.25 : 0 }
+        ),
+        (
+          UnaryOperator<Elementwise.Gelu>.self, [:], { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+        ),
+        (
+          UnaryOperator<Elementwise.Gelu>.self, ["approximate": .string("tanh")],
+          { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
+        ),
+        (
+          UnaryOperator<Elementwise.MicrosoftGelu>.self, [:],
+          { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+        ),
+        (UnaryOperator<Elementwise.QuickGelu>.self, [:], { $0 / (1 + exp(-1.702 * $0)) }),
+      ]
 
   @Test(arguments: 0..<unary.count)
   func `a function of one tensor is its formula`(_ index: Int) throws {
@@ -159,7 +163,7 @@ import Testing
 
   // MARK: Two tensors
 
-  private static let binary: [(any LoweredOperator.Type, (Double, Double) -> Double)] = [
+  private static let binary: [(any LoweredOperator.Type, @Sendable (Double, Double) -> Double)] = [
     (BinaryOperator<Elementwise.Add>.self, { $0 + $1 }),
     (BinaryOperator<Elementwise.Sub>.self, { $0 - $1 }),
     (BinaryOperator<Elementwise.Mul>.self, { $0 * $1 }),
@@ -369,7 +373,7 @@ import Testing
         ])
     }
     #expect(try OperatorRunner(Clip.self)(.runtime(x)).contents == x.contents)
-    let integers = TensorBuffer(.int64, [3], [Int64(.min), 1 << 60, 7])
+    let integers = TensorBuffer(.int64, [3], [Int64.min, 1 << 60, 7])
     let bound = TensorBuffer(.int64, [], [Int64(1 << 59) + 1])
     let clipped = try OperatorRunner(Clip.self)(.runtime(integers), .absent, .constant(bound))
     #expect(clipped.elements(as: Int64.self) == [.min, (1 << 59) + 1, 7])

@@ -34,10 +34,12 @@ import Testing
       var inside: [Double] = []
       var counted = 0
       for offset in TensorBuffer.indices(Shape(kernel)) {
-        let place = (0..<axes).map {
-          index[2 + $0] * strides[$0] - pads[$0] + offset[$0] * dilations[$0]
+        let place: [Int] = (0..<axes).map { axis in
+          let start: Int = index[2 + axis] * strides[axis] - pads[axis]
+          return start + offset[axis] * dilations[axis]
         }
-        let isPadded = (0..<axes).allSatisfy { place[$0] < x.shape[2 + $0] + pads[axes + $0] }
+        let ends: [Int] = (0..<axes).map { x.shape[2 + $0] + pads[axes + $0] }
+        let isPadded = zip(place, ends).allSatisfy { $0 < $1 }
         if isPadded { counted += 1 }
         guard (0..<axes).allSatisfy({ (0..<x.shape[2 + $0]).contains(place[$0]) }) else { continue }
         inside.append(Double(x.value([index[0], index[1]] + place)))

@@ -8,7 +8,7 @@ import Testing
 @testable import Operators
 
 @Suite struct ReductionTests {
-  private static let reductions: [(any LoweredOperator.Type, ([Double]) -> Double)] = [
+  private static let reductions: [(any LoweredOperator.Type, @Sendable ([Double]) -> Double)] = [
     (ReduceOperator<Elementwise.ReduceSum>.self, { $0.reduce(0, +) }),
     (ReduceOperator<Elementwise.ReduceMean>.self, { $0.reduce(0, +) / Double($0.count) }),
     (ReduceOperator<Elementwise.ReduceMax>.self, { $0.reduce(-.infinity) { max($0, $1) } }),

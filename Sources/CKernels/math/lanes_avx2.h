@@ -66,6 +66,9 @@ INLINE V first_lanes(V x, V other, size_t count) {
   return _mm256_blendv_ps(other, x, (__m256)lanes_mask(count));
 }
 
+// a > b ? a : b: with a NaN, the second operand.
+INLINE V larger(V a, V b) { return _mm256_max_ps(a, b); }
+
 #define HALVES(x, op)                                                          \
   __m128 h = op(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));       \
   h = op(h, _mm_movehl_ps(h, h));                                              \

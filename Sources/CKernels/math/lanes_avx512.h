@@ -55,6 +55,9 @@ INLINE V first_lanes(V x, V other, size_t count) {
   return _mm512_mask_blend_ps(lanes_mask(count), other, x);
 }
 
+// a > b ? a : b: with a NaN, the second operand.
+INLINE V larger(V a, V b) { return _mm512_max_ps(a, b); }
+
 INLINE float lanes_sum(V x) { return _mm512_reduce_add_ps(x); }
 INLINE float lanes_max(V x) { return _mm512_reduce_max_ps(x); }
 

@@ -48,6 +48,9 @@ INLINE V first_lanes(V x, V other, size_t count) {
   return x;
 }
 
+// a > b ? a : b: with a NaN, the second operand.
+INLINE V larger(V a, V b) { return M(max)(a, b); }
+
 INLINE float lanes_sum(V x) {
   float sum = x[0];
   for (int k = 1; k < LANES; k++) sum += x[k];

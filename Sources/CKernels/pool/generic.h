@@ -42,7 +42,7 @@ INLINE void pool_channels(
       for (int j = 0; j < vectors; j++) {
         size_t at = i + (size_t)j * LANES;
         V v = part ? load_part(p, c->x_type, at, part) : load(p, c->x_type, at);
-        acc[j] = maximum ? M(max)(v, acc[j]) : acc[j] + v;
+        acc[j] = maximum ? larger(v, acc[j]) : acc[j] + v;
       }
     }
   }

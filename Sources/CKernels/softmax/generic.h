@@ -6,10 +6,10 @@ enum { WAITING = 1024 };
 INLINE float line_max(const void *x, uint32_t type, size_t count) {
   V best = M(splat)(-__builtin_inff());
   size_t i = 0;
-  for (; i + LANES <= count; i += LANES) best = M(max)(load(x, type, i), best);
+  for (; i + LANES <= count; i += LANES) best = larger(load(x, type, i), best);
   if (i < count) {
     V last = load_part(x, type, i, count - i);
-    best = M(max)(first_lanes(last, best, count - i), best);
+    best = larger(first_lanes(last, best, count - i), best);
   }
   return lanes_max(best);
 }
@@ -33,8 +33,9 @@ INLINE void softmax_row(const struct apus_softmax *c, const void *x, void *y) {
     sum = sum + e;
   }
   V total = M(splat)(lanes_sum(sum));
-  V shift = highest + M(log)(total);
-  V factor = 1.0f / total;
+  V shift = highest, factor = total;
+  if (c->logarithmic) shift = highest + M(log)(total);
+  else factor = 1.0f / total;
   for (i = 0; i + LANES <= n; i += LANES) {
     V result;
     if (c->logarithmic) result = load(x, c->x_type, i) - shift;
@@ -59,20 +60,28 @@ void ISA_NAME(apus_softmax_rows)(const struct apus_softmax *c) {
 }
 
 // One vector of columns, of which `part` lanes exist.
-INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part) {
+INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part, int keep) {
+  V waiting[WAITING / LANES];
   const size_t row = (size_t)c->row;
 #define LOAD(r)                                                 \
   (part == LANES ? load(c->x, c->x_type, i + (r) * row)         \
                  : load_part(c->x, c->x_type, i + (r) * row, part))
   V highest = M(splat)(-__builtin_inff());
-  for (size_t r = 0; r < c->rows; r++) highest = M(max)(LOAD(r), highest);
+  for (size_t r = 0; r < c->rows; r++) highest = larger(LOAD(r), highest);
   V sum = M(splat)(0.0f);
-  for (size_t r = 0; r < c->rows; r++) sum = sum + M(exp)(LOAD(r) - highest);
-  V shift = highest + M(log)(sum);
-  V factor = 1.0f / sum;
   for (size_t r = 0; r < c->rows; r++) {
-    V x = LOAD(r);
-    V result = c->logarithmic ? x - shift : M(exp)(x - highest) * factor;
+    V e = M(exp)(LOAD(r) - highest);
+    if (keep) waiting[r] = e;
+    sum = sum + e;
+  }
+  V shift = highest, factor = sum;
+  if (c->logarithmic) shift = highest + M(log)(sum);
+  else factor = 1.0f / sum;
+  for (size_t r = 0; r < c->rows; r++) {
+    V result;
+    if (c->logarithmic) result = LOAD(r) - shift;
+    else if (keep) result = waiting[r] * factor;
+    else result = M(exp)(LOAD(r) - highest) * factor;
     if (part == LANES) store(c->y, c->y_type, i + r * row, result);
     else store_part(c->y, c->y_type, i + r * row, part, result);
   }
@@ -80,7 +89,11 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part)
 }
 
 void ISA_NAME(apus_softmax_columns)(const struct apus_softmax *c) {
+  const int keep = c->rows <= WAITING / LANES && !c->logarithmic;
   size_t i = 0;
-  for (; i + LANES <= c->count; i += LANES) softmax_columns(c, i, LANES);
-  if (i < c->count) softmax_columns(c, i, c->count - i);
+  for (; i + LANES <= c->count; i += LANES) {
+    if (keep) softmax_columns(c, i, LANES, 1);
+    else softmax_columns(c, i, LANES, 0);
+  }
+  if (i < c->count) softmax_columns(c, i, c->count - i, keep);
 }
