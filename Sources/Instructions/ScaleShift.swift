@@ -58,7 +58,8 @@ package struct ScaleShift: Instruction {
     try preparation.require(
       x.shape == y.shape && preparation[scale].shape.elementCount == channels
         && preparation[bias].shape.elementCount == channels, self,
-      "\(x.shape) · \(preparation[scale].shape) + \(preparation[bias].shape) cannot become \(y.shape)"
+      "\(x.shape) · \(preparation[scale].shape) + \(preparation[bias].shape) "
+        + "cannot become \(y.shape)"
     )
     rows = x.rowCount
     inputStride = x.rowStride
