@@ -107,12 +107,28 @@ struct ConvolutionPlan: Sendable {
       call.runs = runs.baseAddress
       if isPlain {
         call.a = UnsafeRawPointer(context.pointer(x))
-        call.first = share.rows.lowerBound
-        call.count = share.rows.count
-        multiply(&call, share.columns, row: 0, weights: weights, context)
+        executeRows(&call, share.rows, share.columns, weights: weights, context)
       } else {
         executeLines(&call, share.rows, share.columns, x: x, weights: weights, context)
       }
+    }
+  }
+
+  /// Runs plain rows, so many at a time that what they read stays in the L2 cache while all
+  /// columns pass by.
+  private func executeRows(
+    _ call: inout apus_gemm, _ range: Range<Int>, _ columns: Range<Int>, weights: Operand,
+    _ context: borrowing ExecutionContext
+  ) {
+    let rowByteCount = max(1, depth * (isBFloat16 ? 2 : 4))
+    // Fewer rows would fetch the weights too often.
+    let strip = max(384, ConvolutionPlan.stripByteTarget / rowByteCount)
+    var row = range.lowerBound
+    while row < range.upperBound {
+      call.first = row
+      call.count = min(strip, range.upperBound - row)
+      multiply(&call, columns, row: 0, weights: weights, context)
+      row += call.count
     }
   }
 

@@ -9,6 +9,7 @@
 //   GEMM_MAX_PANELS     panels per tile, at most 4
 //   GEMM_MAX_ROWS(n)    rows per tile of n panels
 //   GEMM_TILES          the cases of the tile switch: TILE(rows, panels) for all of them
+//   GEMM_STORE(y, x)    stores a whole vector as GEMM_INPUT
 //   GEMM_MULTIPLY(...)  acc[rows][vectors] += A × B for one step, see x86_avx512.c
 // and, per ISA, MATH (the names of math_<isa>.h) and STORE_BFLOAT16, STORE_SOME.
 
@@ -29,7 +30,7 @@ struct GEMM(rows) {
 
 // How a call's sums become results, where that takes no more than a clamp.
 struct GEMM(finish) {
-  int simple;  // no residual, no scale, no function but a clamp
+  int simple;  // no residual, no scale, no function but a clamp, y of the type of A and B
   float low, high;
 };
 
@@ -115,20 +116,13 @@ INLINE void GEMM(tile)(
     }
   }
 
-  if (finish->simple) {
+  if (finish->simple && column + (size_t)panels * 16 <= g->columns) {
     const VECTOR low = MATH(splat)(finish->low), high = MATH(splat)(finish->high);
-    size_t columns = g->columns - column;
     UNROLL for (int i = 0; i < rows; i++) {
+      GEMM_INPUT *y = (GEMM_INPUT *)g->y + at->y[i] + column;
       UNROLL for (int j = 0; j < vectors; j++) {
         VECTOR x = MATH(min)(high, MATH(max)(low, acc[i][j]));
-        size_t n = (size_t)j * GEMM(lanes);
-        ptrdiff_t to = at->y[i] + (ptrdiff_t)(column + n);
-        // Only the last panel of a tile can be cut.
-        if (j < vectors - GEMM(per_panel)) {
-          GEMM(store)(g, to, x, GEMM(lanes));
-        } else if (columns > n) {
-          GEMM(store)(g, to, x, columns - n);
-        }
+        GEMM_STORE(y + j * GEMM(lanes), x);
       }
     }
   } else {
@@ -176,8 +170,10 @@ static void GEMM(block)(
 }
 
 void GEMM(apus_gemm)(const struct apus_gemm *g) {
-  struct GEMM(finish) finish = {g->residual == NULL && g->scale == 1.0f, -__builtin_inff(),
-                                __builtin_inff()};
+  const uint32_t own = sizeof(GEMM_INPUT) == sizeof(float) ? APUS_FLOAT32 : APUS_BFLOAT16;
+  struct GEMM(finish) finish = {
+      g->residual == NULL && g->scale == 1.0f && g->y_type == own, -__builtin_inff(),
+      __builtin_inff()};
   switch (g->activation.function) {
     case APUS_IDENTITY: break;
     case APUS_RELU: finish.low = 0.0f; break;

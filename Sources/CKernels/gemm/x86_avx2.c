@@ -65,10 +65,12 @@ static inline __m256 load_bfloat16(const uint16_t *x, size_t count) {
   } while (0)
 #define GEMM(name) name##_f32_avx2
 #define GEMM_INPUT float
+#define GEMM_STORE(y, x) _mm256_storeu_ps(y, x)
 #define GEMM_STEP 1
 #include "generic.h"
 #undef GEMM
 #undef GEMM_INPUT
+#undef GEMM_STORE
 #undef GEMM_STEP
 #undef GEMM_MULTIPLY
 
@@ -107,6 +109,7 @@ static inline __attribute__((always_inline)) __m256 broadcast_odd(const uint16_t
   } while (0)
 #define GEMM(name) name##_bf16_avx2
 #define GEMM_INPUT uint16_t
+#define GEMM_STORE(y, x) store_bfloat16(y, x, 8)
 #define GEMM_STEP 2
 #include "generic.h"
 

@@ -28,10 +28,12 @@ static inline __attribute__((always_inline)) void store_bfloat16(
   } while (0)
 #define GEMM(name) name##_f32_avx512
 #define GEMM_INPUT float
+#define GEMM_STORE(y, x) _mm512_storeu_ps(y, x)
 #define GEMM_STEP 1
 #include "generic.h"
 #undef GEMM
 #undef GEMM_INPUT
+#undef GEMM_STORE
 #undef GEMM_STEP
 #undef GEMM_MULTIPLY
 
@@ -66,6 +68,7 @@ static inline __attribute__((always_inline)) __m512i broadcast_pair(const uint16
   } while (0)
 #define GEMM(name) name##_bf16_avx512
 #define GEMM_INPUT uint16_t
+#define GEMM_STORE(y, x) store_bfloat16(y, x, 16)
 #define GEMM_STEP 2
 #include "generic.h"
 

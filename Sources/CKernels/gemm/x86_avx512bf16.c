@@ -38,6 +38,7 @@ static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint1
   } while (0)
 #define GEMM(name) name##_bf16_avx512bf16
 #define GEMM_INPUT uint16_t
+#define GEMM_STORE(y, x) store_bfloat16(y, x, 16)
 #define GEMM_STEP 2
 #include "generic.h"
 
