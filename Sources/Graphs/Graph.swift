@@ -28,9 +28,10 @@ public struct Graph: Sendable {
   /// A tensor that nodes exchange.
   public struct Value: Sendable {
     public var name: String
-    /// The element type, where known.
+    /// The element type, where known. Of a computed value of an imported graph it is what the
+    /// source claims, until inference has replaced it.
     public var type: ElementType?
-    /// The declared extents, where known; nil where not even the rank is.
+    /// The extents, where known (or claimed, as the type); nil where not even the rank is.
     public var dimensions: [Dimension]?
     /// The contents of a constant.
     public var constant: TensorBuffer?
@@ -109,19 +110,5 @@ public struct Graph: Sendable {
     let value = self[id]
     guard let type = value.type, let shape = value.shape else { return nil }
     return ValueInfo(type: type, shape: shape, constant: value.constant)
-  }
-}
-
-/// What is known of a value when shapes are inferred and instructions are made.
-public struct ValueInfo: Sendable {
-  public var type: ElementType
-  public var shape: Shape
-  /// The contents, where they are known at compile time.
-  public var constant: TensorBuffer?
-
-  public init(type: ElementType, shape: Shape, constant: TensorBuffer? = nil) {
-    self.type = type
-    self.shape = shape
-    self.constant = constant
   }
 }

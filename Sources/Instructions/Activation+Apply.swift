@@ -25,8 +25,8 @@ extension Activation {
     case .softplus: each { Activation.softplus($0) }
     case .softsign: each { $0 / (1 + abs($0)) }
     case .mish: each { $0 * T.tanh(Activation.softplus($0)) }
-    case .thresholdedRelu: each { $0 > a ? $0 : 0 }
-    case .shrink: each { $0 < -a ? $0 + b : $0 > a ? $0 - b : 0 }
+    case .thresholdedRelu: each { $0 <= a ? 0 : $0 }
+    case .shrink: each { $0 < -a ? $0 + b : $0 <= a ? 0 : $0 - b }
     case .affine: each { a * $0 + b }
     default: applyMathematics(to: values, count: count)
     }

@@ -112,7 +112,12 @@ package struct Cast: Instruction {
     walk.run(context) { offsets, rows, count in
       for row in 0..<rows {
         let start = offsets &+ rowSteps &* row
-        for i in 0..<count { y[start[1] + i * steps[1]] = convert(x[start[0] + i * steps[0]]) }
+        let (source, target) = (x + start[0], y + start[1])
+        if steps == SIMD4(1, 1, 0, 0) {
+          for i in 0..<count { target[i] = convert(source[i]) }
+        } else {
+          for i in 0..<count { target[i &* steps[1]] = convert(source[i &* steps[0]]) }
+        }
       }
     }
   }

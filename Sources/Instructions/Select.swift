@@ -73,7 +73,17 @@ package struct Select: Instruction {
     let left = FloatElements(context.pointer(a), aType)
     let right = FloatElements(context.pointer(b), bType)
     let y = FloatElements(context.pointer(output), outputType)
-    each(context) { at in y[at[3]] = question[at[0]] != 0 ? left[at[1]] : right[at[2]] }
+    let steps = walk.steps
+    let rowSteps = walk.rowSteps
+    walk.run(context) { offsets, rows, count in
+      for row in 0..<rows {
+        let start = offsets &+ rowSteps &* row
+        for i in 0..<count {
+          let at = start &+ steps &* i
+          y[at[3]] = question[at[0]] != 0 ? left[at[1]] : right[at[2]]
+        }
+      }
+    }
   }
 
   private func run<T: BitwiseCopyable>(_ context: borrowing ExecutionContext, _: T.Type) {
@@ -81,17 +91,18 @@ package struct Select: Instruction {
     let left = context.pointer(a, as: T.self)
     let right = context.pointer(b, as: T.self)
     let y = context.pointer(output, as: T.self)
-    each(context) { at in y[at[3]] = question[at[0]] != 0 ? left[at[1]] : right[at[2]] }
-  }
-
-  @inline(__always)
-  private func each(_ context: borrowing ExecutionContext, _ body: (SIMD4<Int>) -> Void) {
     let steps = walk.steps
     let rowSteps = walk.rowSteps
     walk.run(context) { offsets, rows, count in
       for row in 0..<rows {
         let start = offsets &+ rowSteps &* row
-        for i in 0..<count { body(start &+ steps &* i) }
+        let (q, p, r, target) = (
+          question + start[0], left + start[1], right + start[2], y + start[3]
+        )
+        for i in 0..<count {
+          target[i &* steps[3]] =
+            q[i &* steps[0]] != 0 ? p[i &* steps[1]] : r[i &* steps[2]]
+        }
       }
     }
   }

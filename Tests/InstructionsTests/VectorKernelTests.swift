@@ -17,8 +17,7 @@ import Testing
     #expect(ElementwiseKernel.all.count == PoolKernel.all.count)
   }
 
-  /// Runs the instruction that `make` builds in plain Swift and with every ISA, and compares
-  /// `outputs`.
+  /// Runs the instruction that `make` builds in plain Swift and with every ISA, and compares.
   private func compare(
     tolerance: Float = 2e-6, parts: [Int] = [1, 3], _ label: @autoclosure () -> String,
     _ make: (Rig) -> (instruction: any Instruction, outputs: [Operand])
