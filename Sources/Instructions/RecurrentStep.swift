@@ -25,22 +25,25 @@ struct RecurrentStep {
     self.layer = layer
     hidden = layer.hidden
     gateCount = layer.gates
-    let pointer = { (operand: Operand, stride: Int, context: borrowing ExecutionContext) in
-      operand.isPresent
-        ? UnsafePointer(context.pointer(operand, as: Float.self) + direction * stride) : nil
-    }
     w = UnsafePointer(
       context.pointer(layer.w, as: Float.self) + direction * layer.inputs * gateCount)
     r = UnsafePointer(context.pointer(layer.r, as: Float.self) + direction * hidden * gateCount)
-    biasW = pointer(layer.bias, 2 * gateCount, context)
-    biasR = biasW.map { $0 + layer.gates }
-    peepholes = pointer(layer.peepholes, 3 * hidden, context)
+    biasW = RecurrentStep.pointer(layer.bias, direction * 2 * gateCount, context)
+    biasR = RecurrentStep.pointer(layer.bias, (direction * 2 + 1) * gateCount, context)
+    peepholes = RecurrentStep.pointer(layer.peepholes, direction * 3 * hidden, context)
     functions = direction * layer.cell.activationCount
     gates = scratch
     recurrent = gates + gateCount
     row = recurrent + gateCount
     h = row + hidden
     c = h + hidden
+  }
+
+  /// An element of an optional operand.
+  private static func pointer(
+    _ operand: Operand, _ offset: Int, _ context: borrowing ExecutionContext
+  ) -> UnsafePointer<Float>? {
+    operand.isPresent ? UnsafePointer(context.pointer(operand, as: Float.self) + offset) : nil
   }
 
   /// Sets the state; zero where none is given.
@@ -152,8 +155,7 @@ struct RecurrentStep {
     for i in 0..<count { target[i] += source[i] }
   }
 
-  /// target[j] += Σ x[k] · matrix[k, j] for j below `columns`; the matrix's rows lie `stride`
-  /// apart.
+  /// target[j] += Σ x[k] · matrix[k, j] for j below `columns`; the matrix's rows lie `stride` apart.
   private func accumulate(
     _ x: UnsafePointer<Float>, _ count: Int, _ matrix: UnsafePointer<Float>, _ stride: Int,
     into target: UnsafeMutablePointer<Float>, _ columns: Int

@@ -1,4 +1,5 @@
 import Graphs
+import Kernels
 import Tensors
 import Testing
 
@@ -194,6 +195,35 @@ import Testing
       #expect(throws: GraphError.self) {
         try OperatorRunner(Resize.self)(
           .runtime(.counting([1, 1, 2, 2])), .absent, Self.scales([1, 1, 1, scale]))
+      }
+    }
+  }
+
+  @Test(arguments: ["linear", "cubic"])
+  func `every instruction set gives the same bits, in bfloat16 too`(_ mode: String) throws {
+    let available = [ISA.portable, .avx2, .avx512].filter(\.isAvailable)
+    print("resize: seed 5, instruction sets \(available)")
+    for shape in [Shape([1, 1, 5, 7]), [2, 21, 4, 3], [1, 64, 3, 3]] {
+      let x = TensorBuffer.random(shape, seed: 5)
+      let narrow = try #require(x.converted(to: .bfloat16))
+      let wide = try #require(narrow.converted(to: .float32))
+      let size = OperatorRunner.Input.constant(TensorBuffer([shape[0], shape[1], 9, 11]))
+      for last in [false, true] {
+        let input = { (tensor: TensorBuffer) in
+          last ? OperatorRunner.Input.channelsLast(tensor) : .runtime(tensor)
+        }
+        var runner = OperatorRunner(Resize.self, ["mode": .string(mode)])
+        runner.isas = ISA.portable.included
+        let expected = try runner(input(x), .absent, .absent, size)
+        let rounded = try #require(
+          try runner(input(wide), .absent, .absent, size).converted(to: .bfloat16))
+        for isa in available {
+          runner.isas = isa.included
+          #expect(try runner(input(x), .absent, .absent, size).contents == expected.contents)
+          let y = try runner(input(narrow), .absent, .absent, size)
+          #expect(y.type == .bfloat16)
+          #expect(y.contents == rounded.contents)
+        }
       }
     }
   }
