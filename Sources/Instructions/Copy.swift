@@ -68,7 +68,8 @@ package struct Copy: Instruction {
     try preparation.require(
       source.type == target.type || floats.isSuperset(of: [source.type, target.type]), self,
       "cannot convert \(source.type) to \(target.type)")
-    try preparation.require((1...16).contains(source.type.byteCount), self, "\(source.type) is not supported")
+    try preparation.require(
+      (1...16).contains(source.type.byteCount), self, "\(source.type) is not supported")
     try preparation.require(
       extents.count == sourceStrides.count && extents.count == targetStrides.count
         && extents.count <= 16, self, "extents and strides differ in rank")
@@ -104,7 +105,8 @@ package struct Copy: Instruction {
     for (extent, step) in zip(extents, strides) {
       let (reach, overflow) = (extent - 1).multipliedReportingOverflow(by: step)
       try preparation.require(
-        extent > 0 && !overflow && reach.magnitude < 1 << 48, self, "extent \(extent), stride \(step)")
+        extent > 0 && !overflow && reach.magnitude < 1 << 48, self,
+        "extent \(extent), stride \(step)")
       if reach < 0 { low += reach } else { high += reach }
     }
     try preparation.require(

@@ -123,7 +123,8 @@ struct CopyPlan: Sendable {
   /// Calls `body` with the offsets and the length of every piece of a row in this part's share.
   @inline(__always)
   private func eachPiece(
-    _ context: borrowing ExecutionContext, _ body: (_ source: Int, _ target: Int, _ count: Int) -> Void
+    _ context: borrowing ExecutionContext,
+    _ body: (_ source: Int, _ target: Int, _ count: Int) -> Void
   ) {
     let share = context.share(of: outerCount * second.extent * pieceCount)
     if pieceCount > 1 {

@@ -27,7 +27,9 @@ package struct Einsum: LoweredOperator {
     var shapes: [Shape] = []
     for index in inputs.indices {
       let info = try inputs.required(index, "Inputs")
-      guard info.type == type else { throw GraphError("input \(index) is \(info.type), not \(type)") }
+      guard info.type == type else {
+        throw GraphError("input \(index) is \(info.type), not \(type)")
+      }
       shapes.append(info.shape)
     }
     let indices = try equation.resolved(shapes)

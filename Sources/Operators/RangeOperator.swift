@@ -20,7 +20,9 @@ package struct RangeOperator: LoweredOperator {
         throw GraphError("input \(index) (\(name)) is \(info.type) \(info.shape)")
       }
     }
-    guard type.isFloat || [.int16, .int32, .int64].contains(type) else { throw GraphError("\(type) is not supported") }
+    guard type.isFloat || [.int16, .int32, .int64].contains(type) else {
+      throw GraphError("\(type) is not supported")
+    }
     return [ValueInfo(type: type, shape: try Shape(checking: [try count(inputs, type)]))]
   }
 

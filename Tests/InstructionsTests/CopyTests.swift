@@ -26,7 +26,8 @@ import Testing
       Copy(.none, to: .none, extents: [2], sourceStrides: [.min], targetStrides: [1]),
       Copy(.none, to: .none, extents: [2], sourceStrides: [1], targetStrides: [1, 1]),
       Copy(.none, to: .none, extents: [-2], sourceStrides: [1], targetStrides: [1]),
-      Copy(.none, to: .none, extents: [1], sourceStrides: [1], targetStrides: [1], sourceOffset: 16),
+      Copy(
+        .none, to: .none, extents: [1], sourceStrides: [1], targetStrides: [1], sourceOffset: 16),
       Copy(.none, to: .none, extents: [1 << 40], sourceStrides: [0], targetStrides: [0]),
       Copy(
         .none, to: .none, extents: [4], sourceStrides: [1], targetStrides: [1], targetOffset: -1),
@@ -104,7 +105,8 @@ import Testing
   func `every plan copies what the strides say`(_ type: ElementType) throws {
     let size = type.byteCount
     var random = Xorshift(seed: 20)
-    print("copies: seed 20, instruction sets \(Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } })")
+    let best = Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } }
+    print("copies: seed 20, instruction sets \(best)")
     for round in 0..<200 {
       let rank = random.below(5)
       let extents = (0..<rank).map { _ in [1, 2, 3, 4, 5, 8, 16, 17, 33][random.below(9)] }

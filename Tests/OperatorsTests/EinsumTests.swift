@@ -72,7 +72,9 @@ import Testing
     #expect(!outcome.opcodes.contains("sum_products"))
   }
 
-  @Test(arguments: ["ij,jk->ijj", "i.j->i", "ij->k", "ij,jk-ik", "i,j->ij", "ijk,jk->i", "1j,jk->k"])
+  @Test(arguments: [
+    "ij,jk->ijj", "i.j->i", "ij->k", "ij,jk-ik", "i,j->ij", "ijk,jk->i", "1j,jk->k",
+  ])
   func `refuses equations that make no sense`(_ equation: String) {
     #expect(throws: (any Error).self) {
       try OperatorRunner(Einsum.self, ["equation": .string(equation)])(

@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `a cubic filter keeps what lies on the grid, and hostile coordinates are harmless`() throws {
+  @Test func `a cubic filter keeps the grid, and hostile coordinates are harmless`() throws {
     let x = TensorBuffer.random([1, 1, 3, 3], seed: 4)
     let places: [Float] = [-1, -1, 0, 0, 1, 1, .nan, .infinity, 1e30, -1e30]
     for padding in ["zeros", "border", "reflection"] {
@@ -96,7 +96,8 @@ import Testing
   @Test func `refuses grids that do not fit`() {
     for shape in [Shape([2, 2, 2, 2]), [1, 2, 2, 3], [1, 2, 2]] {
       #expect(throws: GraphError.self) {
-        try OperatorRunner(GridSample.self)(.runtime(.counting([1, 1, 3, 3])), .runtime(.counting(shape)))
+        try OperatorRunner(GridSample.self)(
+        .runtime(.counting([1, 1, 3, 3])), .runtime(.counting(shape)))
       }
     }
   }
