@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Finds where along an axis the greatest or the least element stands.
@@ -13,10 +14,11 @@ package struct ArgReduce: Instruction {
   /// The least element instead of the greatest.
   package var findsLeast = false
   package var selectsLast = false
-  private var type = ElementType.float32
-  private var kept = Loops()
-  private var extent = 0
+  var type = ElementType.float32
+  var kept = Loops()
+  var extent = 0
   private var step = 0
+  private var kernel: ReduceKernel?
 
   package init() {}
 
@@ -39,6 +41,7 @@ package struct ArgReduce: Instruction {
   }
 
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     type = x.type
@@ -59,9 +62,13 @@ package struct ArgReduce: Instruction {
     step = x.strides[axis]
     kept = Loops(
       x.shape.dimensions, x.strides, axes: x.shape.dimensions.indices.filter { $0 != axis })
+    if type.isComputedInFloat32 && (step == 1 || extent == 1) {
+      kernel = ReduceKernel.best(of: ReduceKernel.all, isas: preparation.isas)
+    }
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if let kernel { return executeVectors(kernel, context) }
     switch type {
     case .float32: run(context, Float.self)
     case .bfloat16: run(context, BFloat16.self)

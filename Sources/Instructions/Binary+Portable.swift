@@ -91,8 +91,12 @@ extension Binary {
     case .bitwiseAnd: map(context, T.self, T.self, T.self) { $0 & $1 }
     case .bitwiseOr: map(context, T.self, T.self, T.self) { $0 | $1 }
     case .bitwiseXor: map(context, T.self, T.self, T.self) { $0 ^ $1 }
-    case .shiftLeft: map(context, T.self, T.self, T.self) { $0 << $1 }
-    default: map(context, T.self, T.self, T.self) { $0 >> $1 }
+    // A shift by a negative number is one by too many bits.
+    case .shiftLeft: map(context, T.self, T.self, T.self) { $1 < 0 ? 0 : $0 << $1 }
+    default:
+      map(context, T.self, T.self, T.self) {
+        $0 >> ($1 < 0 ? T(truncatingIfNeeded: T.bitWidth) : $1)
+      }
     }
   }
 

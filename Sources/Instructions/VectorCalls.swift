@@ -168,6 +168,31 @@ extension Reduce {
   }
 }
 
+extension ArgReduce {
+  func executeVectors(_ kernel: ReduceKernel, _ context: borrowing ExecutionContext) {
+    let x = context.pointer(input)
+    let y = context.pointer(output, as: Int64.self)
+    var call = apus_arg_reduce()
+    call.x_type = type.kernelType
+    call.least = findsLeast ? 1 : 0
+    call.last = selectsLast ? 1 : 0
+    call.count = extent
+    let share = context.share(of: kept.count)
+    let inner = kept.inner
+    call.row = inner.step
+    // Runs of results whose rows lie evenly apart.
+    var index = share.lowerBound
+    while index < share.upperBound {
+      let length = min(inner.count - index % inner.count, share.upperBound - index)
+      call.x = UnsafeRawPointer(x + kept.offset(of: index) * type.byteCount)
+      call.y = y + index
+      call.rows = length
+      kernel.entry.pointee.arg_rows(&call)
+      index += length
+    }
+  }
+}
+
 extension Softmax {
   func executeVectors(_ kernel: SoftmaxKernel, _ context: borrowing ExecutionContext) {
     let x = context.pointer(input)

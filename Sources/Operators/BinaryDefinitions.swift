@@ -68,7 +68,8 @@ extension Elementwise {
       type.isInteger || type.isFloat || type == .bool
     }
   }
-  /// Attribute `fmod` (0): whether the result has the sign of the dividend; needed for floats.
+  /// Attribute `fmod` (0): whether the result has the sign of the dividend; floats needed it before
+  /// version 28.
   package enum Mod: BinaryDefinition {
     package static let name = "Mod"
     package static func takes(_ type: ElementType) -> Bool { type.isInteger || type.isFloat }
@@ -76,12 +77,11 @@ extension Elementwise {
       try node.bool("fmod", default: false) ? .remainder : .modulo
     }
   }
-  /// Attribute `direction`: `LEFT` or `RIGHT`. Unsigned integers.
+  /// Attribute `direction`: `LEFT` or `RIGHT`. Integers (signed ones from version 28 on: a right
+  /// shift keeps the sign).
   package enum BitShift: BinaryDefinition {
     package static let name = "BitShift"
-    package static func takes(_ type: ElementType) -> Bool {
-      [.uint8, .uint16, .uint32, .uint64].contains(type)
-    }
+    package static func takes(_ type: ElementType) -> Bool { type.isInteger }
     package static func function(_ node: NodeReader) throws(ImportError) -> Binary.Function {
       switch try node.string("direction") {
       case "LEFT": return .shiftLeft

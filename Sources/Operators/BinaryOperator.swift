@@ -50,9 +50,6 @@ package struct BinaryOperator<Definition: BinaryDefinition>: LoweredOperator {
     guard Definition.takes(a.type) else {
       throw GraphError("the inputs are \(a.type), which \(Definition.name) does not take")
     }
-    if function == .modulo && a.type.isFloat {
-      throw GraphError("the inputs are \(a.type), for which the attribute fmod must be 1")
-    }
     let type = function.isComparison || function.isLogic ? ElementType.bool : a.type
     return [ValueInfo(type: type, shape: try broadcastShape([a, b]))]
   }

@@ -74,6 +74,12 @@ final class Rig {
     }
   }
 
+  /// The elements of a dense int64 tensor.
+  func integers(_ operand: Operand) -> [Int64] {
+    let count = specs[Int(operand.index)].shape.elementCount
+    return (0..<count).map { start(operand).load(fromByteOffset: 8 * $0, as: Int64.self) }
+  }
+
   /// Whether nothing but the tensor's elements was written.
   func isIntact(_ operand: Operand) -> Bool {
     let spec = specs[Int(operand.index)]

@@ -173,6 +173,29 @@ import Testing
     }
   }
 
+  @Test func `places of extremes match plain Swift`() throws {
+    for length in VectorKernelTests.lengths where length > 0 {
+      for (least, last) in [(false, false), (false, true), (true, false), (true, true)] {
+        for type in VectorKernelTests.types {
+          func places(_ isas: Set<ISA>, _ parts: Int) throws -> [Int64] {
+            let rig = Rig()
+            let values = samples(10 * length, seed: 61).map { ($0 * 2).rounded() }
+            let x = rig.tensor(type, [2, 5, length], rowStride: length + 3, values)
+            let y = rig.tensor(.int64, [2, 5])
+            let search = ArgReduce(x, axis: 2, findsLeast: least, selectsLast: last, to: y)
+            try rig.run(search, isas: isas, parts: parts)
+            #expect(rig.isIntact(y))
+            return rig.integers(y)
+          }
+          let wanted = try places([], 1)
+          for isa in VectorKernelTests.vectorISAs {
+            #expect(try places(isa.included, 3) == wanted, "\(length) \(isa)")
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: [false, true])
   func `softmax matches plain Swift`(_ isLogarithmic: Bool) throws {
     for length in VectorKernelTests.lengths + [1024, 2053] {

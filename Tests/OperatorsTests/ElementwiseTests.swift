@@ -254,9 +254,9 @@ import Testing
     let rest = try OperatorRunner(BinaryOperator<Elementwise.Mod>.self, ["fmod": .int(1)])(
       .runtime(x), .runtime(y))
     #expect(rest.contents == [1.5, -1.5, 1.5, -1.5])
-    #expect(throws: GraphError.self) {
-      try OperatorRunner(BinaryOperator<Elementwise.Mod>.self)(.runtime(x), .runtime(y))
-    }
+    let modulo = try OperatorRunner(BinaryOperator<Elementwise.Mod>.self, version: 28)(
+      .runtime(x), .runtime(y))
+    #expect(modulo.contents == [1.5, 0.5, -0.5, -1.5])
   }
 
   @Test func `logic, bits and shifts`() throws {
@@ -283,6 +283,13 @@ import Testing
     #expect(try bits(shift, ["direction": .string("LEFT")]) == [0, 144, 0])
     #expect(try bits(shift, ["direction": .string("RIGHT")]) == [0, 100, 0])
     #expect(throws: ImportError.self) { try bits(shift) }
+    let signed = TensorBuffer(.int8, [5], [Int8(-8), 100, -1, 1, -5])
+    let steps = TensorBuffer(.int8, [5], [Int8(1), 1, 9, -1, -1])
+    for (direction, wanted) in [("LEFT", [-16, -56, 0, 0, 0]), ("RIGHT", [-4, 50, -1, 0, -1])] {
+      let y = try OperatorRunner(shift, version: 28, ["direction": .string(direction)])(
+        .runtime(signed), .runtime(steps))
+      #expect(y.integers() == wanted)
+    }
   }
 
   @Test func `powers of mixed types`() throws {

@@ -30,11 +30,23 @@ struct apus_reduce {
   uint32_t function;
 };
 
+// Where in every row of `count` > 0 elements the greatest (or least) stands, the first such (or the
+// last). NaNs are passed over unless one comes first, which then wins.
+struct apus_arg_reduce {
+  const void *x;
+  int64_t *y;
+  ptrdiff_t row;
+  uint32_t x_type;
+  uint32_t least, last;
+  size_t rows, count;
+};
+
 struct apus_reduce_kernel {
   const char *name;
   uint32_t isa;  // enum apus_isa
   void (*rows)(const struct apus_reduce *);
   void (*columns)(const struct apus_reduce *);
+  void (*arg_rows)(const struct apus_arg_reduce *);
 };
 
 // The kernels of this build, best first, the portable one last; `count` is set to their number.

@@ -69,6 +69,11 @@ INLINE V first_lanes(V x, V other, size_t count) {
 // a > b ? a : b: with a NaN, the second operand.
 INLINE V larger(V a, V b) { return _mm256_max_ps(a, b); }
 
+// A bit for every lane where a = b.
+INLINE uint32_t lanes_equal(V a, V b) {
+  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ));
+}
+
 #define HALVES(x, op)                                                          \
   __m128 h = op(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));       \
   h = op(h, _mm_movehl_ps(h, h));                                              \

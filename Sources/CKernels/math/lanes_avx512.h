@@ -58,6 +58,9 @@ INLINE V first_lanes(V x, V other, size_t count) {
 // a > b ? a : b: with a NaN, the second operand.
 INLINE V larger(V a, V b) { return _mm512_max_ps(a, b); }
 
+// A bit for every lane where a = b.
+INLINE uint32_t lanes_equal(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+
 INLINE float lanes_sum(V x) { return _mm512_reduce_add_ps(x); }
 INLINE float lanes_max(V x) { return _mm512_reduce_max_ps(x); }
 

@@ -51,6 +51,13 @@ INLINE V first_lanes(V x, V other, size_t count) {
 // a > b ? a : b: with a NaN, the second operand.
 INLINE V larger(V a, V b) { return M(max)(a, b); }
 
+// A bit for every lane where a = b.
+INLINE uint32_t lanes_equal(V a, V b) {
+  uint32_t bits = 0;
+  for (int k = 0; k < LANES; k++) bits |= (uint32_t)(a[k] == b[k]) << k;
+  return bits;
+}
+
 INLINE float lanes_sum(V x) {
   float sum = x[0];
   for (int k = 1; k < LANES; k++) sum += x[k];

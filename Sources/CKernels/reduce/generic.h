@@ -133,3 +133,41 @@ INLINE void reduce_all_columns(const struct apus_reduce *c, uint32_t function) {
 
 void ISA_NAME(apus_reduce_rows)(const struct apus_reduce *c) { EACH(reduce_rows) }
 void ISA_NAME(apus_reduce_columns)(const struct apus_reduce *c) { EACH(reduce_all_columns) }
+
+// --- where the extreme stands ---
+
+// x, or -x where the least is sought.
+INLINE V sought(const struct apus_arg_reduce *c, const char *x, size_t i, size_t part) {
+  V v = part ? load_part(x, c->x_type, i, part) : load(x, c->x_type, i);
+  return c->least ? -v : v;
+}
+
+INLINE int64_t place_in_row(const struct apus_arg_reduce *c, const char *x) {
+  const V lowest = M(splat)(-__builtin_inff());
+  const size_t n = c->count, whole = n / LANES * LANES;
+  V best = lowest;
+  for (size_t i = 0; i < whole; i += LANES) best = larger(sought(c, x, i, 0), best);
+  if (whole < n) {
+    best = larger(first_lanes(sought(c, x, whole, n - whole), lowest, n - whole), best);
+  }
+  const V extreme = M(splat)(lanes_max(best));
+  V first = load_part(x, c->x_type, 0, 1);
+  if (first[0] != first[0]) return 0;
+  int64_t place = 0;
+  for (size_t i = 0; i < n; i += LANES) {
+    size_t part = i < whole ? 0 : n - i;
+    uint32_t equal = lanes_equal(sought(c, x, i, part), extreme);
+    if (part) equal &= (1u << part) - 1u;
+    if (!equal) continue;
+    if (!c->last) return (int64_t)i + __builtin_ctz(equal);
+    place = (int64_t)i + 31 - __builtin_clz(equal);
+  }
+  return place;
+}
+
+void ISA_NAME(apus_arg_reduce_rows)(const struct apus_arg_reduce *c) {
+  const ptrdiff_t size = c->x_type == APUS_FLOAT32 ? 4 : 2;
+  for (size_t r = 0; r < c->rows; r++) {
+    c->y[r] = place_in_row(c, (const char *)c->x + (ptrdiff_t)r * c->row * size);
+  }
+}
