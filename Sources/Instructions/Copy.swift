@@ -6,7 +6,7 @@ import Tensors
 ///
 /// x, y: dense. Strides and offsets count elements and may be zero or negative. One instruction is
 /// thus transpose, slice, expand, tile, concatenation along any axis, and change of layout. Types:
-/// equal, or both among float32, bfloat16, float16.
+/// equal, or both among float32, bfloat16, float16. `CopyPlan` says how the copy runs.
 package struct Copy: Instruction {
   package static let opcode = "copy"
 
@@ -19,6 +19,8 @@ package struct Copy: Instruction {
   package var targetOffset = 0
   private var sourceType = ElementType.float32
   private var targetType = ElementType.float32
+  private var plan: CopyPlan?
+  private var converter: ElementConverter?
 
   package init() {}
 
@@ -78,6 +80,18 @@ package struct Copy: Instruction {
       "\(extents) elements into \(target.shape)")
     try check(sourceStrides, sourceOffset, within: source, preparation)
     try check(targetStrides, targetOffset, within: target, preparation)
+    plan = nil
+    guard count != 0 else { return }
+    converter =
+      source.type == target.type
+      ? nil : ElementConverter(from: source.type, to: target.type, isas: preparation.isas)
+    let axes = extents.indices.map {
+      CopyPlan.Axis(extent: extents[$0], source: sourceStrides[$0], target: targetStrides[$0])
+    }
+    let plan = CopyPlan(
+      axes, elementSize: target.type.byteCount, converts: converter != nil, preparation)
+    preparation.requestScratch(plan.scratchByteCount * preparation.parts)
+    self.plan = plan
   }
 
   /// Every address that the copy visits must lie inside the tensor.
@@ -91,7 +105,8 @@ package struct Copy: Instruction {
     for (extent, step) in zip(extents, strides) {
       let (reach, overflow) = (extent - 1).multipliedReportingOverflow(by: step)
       try preparation.require(
-        extent > 0 && !overflow && reach.magnitude < 1 << 48, self, "extent \(extent), stride \(step)")
+        extent > 0 && !overflow && reach.magnitude < 1 << 48, self,
+        "extent \(extent), stride \(step)")
       if reach < 0 { low += reach } else { high += reach }
     }
     try preparation.require(
@@ -100,62 +115,24 @@ package struct Copy: Instruction {
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
-    let from = context.pointer(input)
-    let to = context.pointer(output)
-    if sourceType == targetType {
-      switch sourceType.byteCount {
-      case 1: run(from, to, UInt8.self, UInt8.self, context) { $0 }
-      case 2: run(from, to, UInt16.self, UInt16.self, context) { $0 }
-      case 4: run(from, to, UInt32.self, UInt32.self, context) { $0 }
-      case 8: run(from, to, UInt64.self, UInt64.self, context) { $0 }
-      default: run(from, to, SIMD2<UInt64>.self, SIMD2<UInt64>.self, context) { $0 }
-      }
+    guard let plan else { return }
+    let size = sourceType.byteCount
+    let from = context.pointer(input) + sourceOffset * size
+    let to = context.pointer(output) + targetOffset * targetType.byteCount
+    if plan.isTransposition {
+      plan.transpose(from, to, converter, context)
       return
     }
-    switch (sourceType, targetType) {
-    case (.float32, .bfloat16): run(from, to, Float.self, BFloat16.self, context) { BFloat16($0) }
-    case (.bfloat16, .float32): run(from, to, BFloat16.self, Float.self, context) { Float($0) }
-    case (.float16, .float32): run(from, to, Float16.self, Float.self, context) { Float($0) }
-    case (.float32, .float16): run(from, to, Float.self, Float16.self, context) { Float16($0) }
-    case (.float16, .bfloat16):
-      run(from, to, Float16.self, BFloat16.self, context) { BFloat16(Float($0)) }
-    default:
-      run(from, to, BFloat16.self, Float16.self, context) { Float16(Float($0)) }
-    }
-  }
-
-  /// Walks the outermost axis in shares; the innermost loop is a plain strided loop.
-  @inline(__always)
-  private func run<S: BitwiseCopyable, T: BitwiseCopyable>(
-    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer, _: S.Type, _: T.Type,
-    _ context: borrowing ExecutionContext, _ convert: (S) -> T
-  ) {
-    let source = from.assumingMemoryBound(to: S.self) + sourceOffset
-    let target = to.assumingMemoryBound(to: T.self) + targetOffset
-    let rank = extents.count
-    guard rank > 0 else {
-      if context.part == 0 { target[0] = convert(source[0]) }
+    if let converter {
+      plan.convert(from, to, converter, context)
       return
     }
-    let inner = extents[rank - 1]
-    guard inner > 0 else { return }
-    let innerSource = sourceStrides[rank - 1]
-    let innerTarget = targetStrides[rank - 1]
-    var rows = 1
-    for axis in 0..<rank - 1 { rows *= extents[axis] }
-    for row in context.share(of: rows) {
-      var rest = row
-      var s = 0
-      var t = 0
-      var axis = rank - 2
-      while axis >= 0 {
-        let i = rest % extents[axis]
-        rest /= extents[axis]
-        s += i * sourceStrides[axis]
-        t += i * targetStrides[axis]
-        axis -= 1
-      }
-      for i in 0..<inner { target[t + i * innerTarget] = convert(source[s + i * innerSource]) }
+    switch size {
+    case 1: plan.copy(from, to, UInt8.self, context)
+    case 2: plan.copy(from, to, UInt16.self, context)
+    case 4: plan.copy(from, to, UInt32.self, context)
+    case 8: plan.copy(from, to, UInt64.self, context)
+    default: plan.copy(from, to, SIMD2<UInt64>.self, context)
     }
   }
 }

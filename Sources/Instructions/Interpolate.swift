@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Resizes one or two adjacent axes by interpolation: y[o, j, k, i] = Σ u[j, a] v[k, b]
@@ -32,6 +33,7 @@ package struct Interpolate: Instruction {
   var type = ElementType.float32
   /// Floats in one part's scratch row.
   var scratchStride = 0
+  private var kernel: ResizeKernel?
 
   package init() {}
 
@@ -82,6 +84,7 @@ package struct Interpolate: Instruction {
       }
       taps.append(axisTaps)
     }
+    kernel = ResizeKernel.best(isas: preparation.isas)
     rows = count == 2 ? taps[0] : AxisTaps.same
     columns = taps[count - 1]
     if filter != .nearest || coordinates == .cropAndResize {
@@ -110,8 +113,7 @@ package struct Interpolate: Instruction {
       return
     }
     switch type {
-    case .float32: blend(Float.self, context, { $0 }, { $0 })
-    case .bfloat16: blend(BFloat16.self, context, { Float($0) }, { BFloat16($0) })
+    case .float32, .bfloat16: blendFloats(context)
     case .uint8: blend(UInt8.self, context, { Float($0) }, { UInt8(min(max($0, 0), 255)) })
     case .int8: blend(Int8.self, context, { Float($0) }, { Int8(min(max($0, -128), 127)) })
     default: blend(Int32.self, context, { Float($0) }, { Int32(clamping: Int(saturating: $0)) })
@@ -125,31 +127,87 @@ package struct Interpolate: Instruction {
     let target = context.pointer(output)
     let sourceRow = columns.sourceExtent * inner * size
     let targetRow = columns.count * inner * size
+    var last = -1
     for row in context.share(of: outer * rows.count) {
-      let o = row / rows.count
-      let from = source + (o * rows.sourceExtent + rows.place(row % rows.count)) * sourceRow
+      let from = row / rows.count * rows.sourceExtent + rows.place(row % rows.count)
       let to = target + row * targetRow
-      switch inner * size {
-      case 1: pickRow(from, to, UInt8.self)
-      case 2: pickRow(from, to, UInt16.self)
-      case 4: pickRow(from, to, UInt32.self)
-      case 8: pickRow(from, to, UInt64.self)
-      case let length:
-        for k in 0..<columns.count {
-          (to + k * length).copyMemory(
-            from: from + columns.place(k) * length, byteCount: length)
+      if from == last {
+        // The same row as the one before.
+        to.copyMemory(from: to - targetRow, byteCount: targetRow)
+      } else {
+        columns.withTaps(0) { places, _ in
+          pickRow(source + from * sourceRow, to, places, length: inner * size)
         }
+      }
+      last = from
+    }
+  }
+
+  /// Copies the pixels of a row, of `length` bytes each.
+  private func pickRow(
+    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer,
+    _ places: UnsafePointer<Int32>, length: Int
+  ) {
+    switch length {
+    case type.byteCount where length == 1: pickElements(from, to, places, UInt8.self)
+    case type.byteCount where length == 2: pickElements(from, to, places, UInt16.self)
+    case type.byteCount where length == 4: pickElements(from, to, places, UInt32.self)
+    case type.byteCount where length == 8: pickElements(from, to, places, UInt64.self)
+    default:
+      for k in 0..<columns.count {
+        (to + k * length).copyMemory(from: from + Int(places[k]) * length, byteCount: length)
       }
     }
   }
 
   @inline(__always)
-  private func pickRow<T>(
-    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer, _: T.Type
+  private func pickElements<T>(
+    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer,
+    _ places: UnsafePointer<Int32>, _: T.Type
   ) {
     let source = from.assumingMemoryBound(to: T.self)
     let target = to.assumingMemoryBound(to: T.self)
-    for k in 0..<columns.count { target[k] = source[columns.place(k)] }
+    for k in 0..<columns.count { target[k] = source[Int(places[k])] }
+  }
+
+  /// As `blend`, by kernels.
+  private func blendFloats(_ context: borrowing ExecutionContext) {
+    guard let kernel else { return }
+    let isBFloat16 = type == .bfloat16
+    let size = type.byteCount
+    let scratch =
+      context.scratch.assumingMemoryBound(to: Float.self) + scratchStride * context.part
+    let sourceRow = columns.sourceExtent * inner
+    let targetRow = columns.count * inner
+    for row in context.share(of: outer * rows.count) {
+      let j = row % rows.count
+      let to = context.pointer(output) + row * targetRow * size
+      if rows.isOutside(j) {
+        fill(to, 0..<targetRow)
+        continue
+      }
+      let plane = row / rows.count * rows.sourceExtent * sourceRow
+      rows.withTaps(j) { places, weights in
+        kernel.blendRows(
+          context.pointer(input) + plane * size, isBFloat16: isBFloat16, places, weights,
+          taps: rows.tapCount, row: sourceRow, to: scratch)
+      }
+      columns.withTaps(0) { places, weights in
+        kernel.blendPixels(
+          scratch, places, weights, taps: columns.tapCount, count: columns.count, inner: inner,
+          to: to, isBFloat16: isBFloat16)
+      }
+      guard columns.hasOutside else { continue }
+      for k in 0..<columns.count where columns.isOutside(k) {
+        fill(to, k * inner..<(k + 1) * inner)
+      }
+    }
+  }
+
+  /// Sets elements of an output row to the extrapolation value.
+  private func fill(_ row: UnsafeMutableRawPointer, _ range: Range<Int>) {
+    let target = FloatElements(row, type)
+    for i in range { target[i] = extrapolation }
   }
 
   /// Blends the source rows of one output row into scratch, then blends along the row.

@@ -161,6 +161,20 @@ struct AxisTaps: Sendable {
   func place(_ index: Int, _ tap: Int) -> Int { Int(places[index * tapCount + tap]) }
   @inline(__always)
   func weight(_ index: Int, _ tap: Int) -> Float { weights[index * tapCount + tap] }
+  var hasOutside: Bool { !outside.isEmpty }
+  /// The places and weights from position `index` on, `tapCount` each.
+  @inline(__always)
+  func withTaps(
+    _ index: Int, _ body: (UnsafePointer<Int32>, UnsafePointer<Float>) -> Void
+  ) {
+    places.withUnsafeBufferPointer { places in
+      weights.withUnsafeBufferPointer { weights in
+        guard let place = places.baseAddress, let weight = weights.baseAddress else { return }
+        body(place + index * tapCount, weight + index * tapCount)
+      }
+    }
+  }
+
   @inline(__always)
   func isOutside(_ index: Int) -> Bool { !outside.isEmpty && outside[index] }
 }

@@ -72,24 +72,44 @@ package struct PadAxes: Instruction {
     }
     rows = 0
     guard y.shape.elementCount > 0 else { return }
+    var (source, target, front) = (x.shape.dimensions, y.shape.dimensions, before)
+    if mode == .constant { mergeLast(&source, &target, &front) }
     maps = []
-    for axis in 0..<y.shape.rank {
+    for axis in target.indices {
       maps.append(
-        try map(axis, from: x.shape[axis], to: y.shape[axis], before: before[axis], preparation))
+        try map(axis, from: source[axis], to: target[axis], before: front[axis], preparation))
     }
-    strides = x.shape.denseStrides
+    strides = Shape(source).denseStrides
     lastMap = maps.popLast() ?? [0]
-    rows = y.rowCount
-    findRun()
+    rows = Shape(target).dimensions.dropLast().reduce(1, *)
+    findRun(before: front.last ?? 0)
+  }
+
+  /// Trailing axes that stay as they are become one with the axis before them: longer runs.
+  private func mergeLast(_ source: inout [Int], _ target: inout [Int], _ front: inout [Int]) {
+    while let last = source.last, source.count > 1, last == target[source.count - 1],
+      front[source.count - 1] == 0, last < 1 << 12,
+      target[source.count - 2] < 1 << 16, source[source.count - 2] < 1 << 16,
+      (-(1 << 16)..<1 << 16).contains(front[source.count - 2])
+    {
+      source.removeLast()
+      target.removeLast()
+      front.removeLast()
+      let axis = source.count - 1
+      source[axis] *= last
+      target[axis] *= last
+      front[axis] *= last
+    }
   }
 
   private func map(
     _ axis: Int, from source: Int, to target: Int, before: Int, _ preparation: Preparation
   ) throws(InstructionError) -> [Int] {
-    let limit = 1 << 40
+    let limit = 1 << 29
     try preparation.require(
-      abs(before) < limit && source < limit && target < limit && (source > 0 || mode == .constant),
-      self, "axis \(axis): \(source) to \(target), \(before) before")
+      before > -limit && before < limit && source < limit && target < limit
+        && (source > 0 || mode == .constant), self,
+      "axis \(axis): \(source) to \(target), \(before) before")
     return (0..<target).map { index in
       let place = index - before
       if place >= 0 && place < source { return place }
@@ -109,12 +129,13 @@ package struct PadAxes: Instruction {
   }
 
   /// The longest part of the last axis that is copied as it is.
-  private mutating func findRun() {
-    runStart = lastMap.firstIndex(of: max(0, -(before.last ?? 0))) ?? 0
+  private mutating func findRun(before: Int) {
+    runStart = lastMap.firstIndex(of: max(0, -before)) ?? 0
     runSource = lastMap[runStart]
     runCount = 0
     guard runSource >= 0 else { return }
-    while runStart + runCount < lastMap.count && lastMap[runStart + runCount] == runSource + runCount
+    while runStart + runCount < lastMap.count
+      && lastMap[runStart + runCount] == runSource + runCount
     {
       runCount += 1
     }

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// A recurrent layer: a plain, gated (GRU) or long short-term memory (LSTM) cell, applied along
@@ -63,6 +64,7 @@ package struct Recurrence: Instruction {
   package var activations: [Int] = []
 
   var functions: [Activation] = []
+  var kernel: RecurrentKernel?
   var times = 0
   var batches = 0
   var inputs = 0
@@ -131,6 +133,7 @@ package struct Recurrence: Instruction {
         "lengths are \(preparation[lengths].type) \(preparation[lengths].shape)")
     }
     try readActivations(preparation)
+    kernel = RecurrentKernel.best(isas: preparation.isas)
     // Gate inputs of x and of h, h, c, and a row for what is between.
     scratchStride = (2 * gates + 3 * hidden + 15) / 16 * 16
     preparation.requestScratch(scratchStride * 4 * preparation.parts)

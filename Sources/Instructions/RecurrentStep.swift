@@ -25,16 +25,12 @@ struct RecurrentStep {
     self.layer = layer
     hidden = layer.hidden
     gateCount = layer.gates
-    let pointer = { (operand: Operand, stride: Int, context: borrowing ExecutionContext) in
-      operand.isPresent
-        ? UnsafePointer(context.pointer(operand, as: Float.self) + direction * stride) : nil
-    }
     w = UnsafePointer(
       context.pointer(layer.w, as: Float.self) + direction * layer.inputs * gateCount)
     r = UnsafePointer(context.pointer(layer.r, as: Float.self) + direction * hidden * gateCount)
-    biasW = pointer(layer.bias, 2 * gateCount, context)
-    biasR = biasW.map { $0 + layer.gates }
-    peepholes = pointer(layer.peepholes, 3 * hidden, context)
+    biasW = RecurrentStep.pointer(layer.bias, direction * 2 * gateCount, context)
+    biasR = RecurrentStep.pointer(layer.bias, (direction * 2 + 1) * gateCount, context)
+    peepholes = RecurrentStep.pointer(layer.peepholes, direction * 3 * hidden, context)
     functions = direction * layer.cell.activationCount
     gates = scratch
     recurrent = gates + gateCount
@@ -43,9 +39,20 @@ struct RecurrentStep {
     c = h + hidden
   }
 
+  /// An element of an optional operand.
+  private static func pointer(
+    _ operand: Operand, _ offset: Int, _ context: borrowing ExecutionContext
+  ) -> UnsafePointer<Float>? {
+    operand.isPresent ? UnsafePointer(context.pointer(operand, as: Float.self) + offset) : nil
+  }
+
   /// Sets the state; zero where none is given.
   func start(h first: UnsafeMutablePointer<Float>?, c memory: UnsafeMutablePointer<Float>?) {
-    if let first { h.update(from: first, count: hidden) } else { h.update(repeating: 0, count: hidden) }
+    if let first {
+      h.update(from: first, count: hidden)
+    } else {
+      h.update(repeating: 0, count: hidden)
+    }
     if let memory {
       c.update(from: memory, count: hidden)
     } else {
@@ -149,28 +156,11 @@ struct RecurrentStep {
   }
 
   /// target[j] += Σ x[k] · matrix[k, j] for j below `columns`; the matrix's rows lie `stride` apart.
-  /// Four rows at a time, so that the sums are loaded and stored rarely.
   private func accumulate(
     _ x: UnsafePointer<Float>, _ count: Int, _ matrix: UnsafePointer<Float>, _ stride: Int,
     into target: UnsafeMutablePointer<Float>, _ columns: Int
   ) {
-    var k = 0
-    while k + 4 <= count {
-      let (x0, x1, x2, x3) = (x[k], x[k + 1], x[k + 2], x[k + 3])
-      let m0 = matrix + k * stride
-      let m1 = m0 + stride
-      let m2 = m1 + stride
-      let m3 = m2 + stride
-      for j in 0..<columns {
-        target[j] += (x0 * m0[j] + x1 * m1[j]) + (x2 * m2[j] + x3 * m3[j])
-      }
-      k += 4
-    }
-    while k < count {
-      let x0 = x[k]
-      let m0 = matrix + k * stride
-      for j in 0..<columns { target[j] += x0 * m0[j] }
-      k += 1
-    }
+    layer.kernel?.accumulate(
+      x, matrix, stride: stride, into: target, rows: count, columns: columns)
   }
 }

@@ -37,7 +37,8 @@ extension Shape {
   /// Throws unless a tensor of this shape can index elements along an axis of `other`.
   func check(along axis: Int, of other: Shape) throws(GraphError) {
     let fits =
-      rank == other.rank && other.dimensions.indices.allSatisfy { $0 == axis || self[$0] <= other[$0] }
+      rank == other.rank
+      && other.dimensions.indices.allSatisfy { $0 == axis || self[$0] <= other[$0] }
     guard fits && (elementCount == 0 || other[axis] > 0) else {
       throw GraphError("indices of shape \(self) do not fit to \(other) along axis \(axis)")
     }

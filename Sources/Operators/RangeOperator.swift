@@ -4,7 +4,7 @@ import Tensors
 
 /// Counts: y[i] = start + i · delta for i below ⌈(limit - start) / delta⌉.
 ///
-/// start, limit, delta: constant scalars of one type: float32, float64, int16, int32, int64. ONNX
+/// start, limit, delta: constant scalars of one type: a float, int16, int32 or int64. ONNX
 /// version 11.
 package struct RangeOperator: LoweredOperator {
   package static let name = "Range"
@@ -20,8 +20,9 @@ package struct RangeOperator: LoweredOperator {
         throw GraphError("input \(index) (\(name)) is \(info.type) \(info.shape)")
       }
     }
-    let known: Set<ElementType> = [.float32, .float64, .int16, .int32, .int64]
-    guard known.contains(type) else { throw GraphError("\(type) is not supported") }
+    guard type.isFloat || [.int16, .int32, .int64].contains(type) else {
+      throw GraphError("\(type) is not supported")
+    }
     return [ValueInfo(type: type, shape: try Shape(checking: [try count(inputs, type)]))]
   }
 
@@ -54,7 +55,9 @@ package struct RangeOperator: LoweredOperator {
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
-    let type = try lowering.outputInfo(0).type
+    // Short floats are counted in float32 and rounded where somebody wants them so.
+    let declared = try lowering.outputInfo(0).type
+    let type = declared == .float16 || declared == .bfloat16 ? .float32 : declared
     let start = try lowering.operand(0, type: type)
     let delta = try lowering.operand(2, type: type)
     let y = try lowering.result(0, type: type)

@@ -38,7 +38,8 @@ struct RecurrentLayer {
       case .longShortTerm: ["Sigmoid", "Tanh", "Tanh"]
       }
     let names =
-      try node.strings("activations") ?? Array(repeating: defaults, count: directions).flatMap { $0 }
+      try node.strings("activations")
+      ?? Array(repeating: defaults, count: directions).flatMap { $0 }
     guard names.count == directions * cell.activationCount else {
       throw node.invalid("\(names.count) activations for \(directions) directions")
     }

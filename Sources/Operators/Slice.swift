@@ -41,7 +41,8 @@ package struct Slice: LoweredOperator {
       try inputs.constantIntegers(4, "steps") ?? [Int](repeating: 1, count: starts.count)
     guard ends.count == starts.count, axes.count == starts.count, steps.count == starts.count
     else {
-      throw GraphError("starts \(starts), ends \(ends), axes \(axes), steps \(steps) differ in length")
+      throw GraphError(
+        "starts \(starts), ends \(ends), axes \(axes), steps \(steps) differ in length")
     }
     var parts = shape.dimensions.map { Part(count: $0) }
     for (index, axis) in try normalized(axes: axes, rank: shape.rank).enumerated() {

@@ -7,7 +7,8 @@ import Testing
 @Suite struct FillingTests {
   @Test func `fills a shape with a value of any type`() throws {
     let shape = OperatorRunner.Input.constant(TensorBuffer([2, 3]))
-    #expect(try OperatorRunner(ConstantOfShape.self)(shape).contents == .init(repeating: 0, count: 6))
+    #expect(
+      try OperatorRunner(ConstantOfShape.self)(shape).contents == .init(repeating: 0, count: 6))
     for type in [ElementType.int64, .float32, .bool, .float64, .uint8, .float16, .int16] {
       let value = try #require(TensorBuffer([1], [1]).converted(to: type))
       let y = try OperatorRunner(ConstantOfShape.self, ["value": .tensor(value)])(shape)
@@ -76,7 +77,8 @@ import Testing
   @Test func `refuses impossible repetition`() {
     for repeats in [[-1, 1], [1], [Int.max, Int.max]] {
       #expect(throws: GraphError.self) {
-        try OperatorRunner(Tile.self)(.runtime(.counting([2, 3])), .constant(TensorBuffer(repeats)))
+        try OperatorRunner(Tile.self)(
+          .runtime(.counting([2, 3])), .constant(TensorBuffer(repeats)))
       }
     }
   }

@@ -218,7 +218,9 @@ extension TensorBuffer {
   /// Every index of the shape, in row-major order.
   static func indices(_ shape: Shape) -> [[Int]] {
     var all: [[Int]] = [[]]
-    for extent in shape.dimensions { all = all.flatMap { head in (0..<extent).map { head + [$0] } } }
+    for extent in shape.dimensions {
+      all = all.flatMap { head in (0..<extent).map { head + [$0] } }
+    }
     return all
   }
 

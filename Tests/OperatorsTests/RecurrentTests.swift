@@ -1,4 +1,5 @@
 import Graphs
+import Kernels
 import Tensors
 import Testing
 
@@ -29,7 +30,9 @@ struct RecurrentReference {
   static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
   /// Gate input `gate` of unit `j`: x·W + h·R + b, the parts of x and of h apart.
-  private func gate(_ d: Int, _ gate: Int, _ j: Int, _ input: [Double], _ h: [Double]) -> (Double, Double) {
+  private func gate(_ d: Int, _ gate: Int, _ j: Int, _ input: [Double], _ h: [Double]) -> (
+    Double, Double
+  ) {
     let count = (w.shape[1] / hidden)
     let row = gate * hidden + j
     var fromX = bias.map { Double($0.value([d, row])) } ?? 0
@@ -98,7 +101,9 @@ struct RecurrentReference {
         let length = lengths?[b] ?? times
         for index in 0..<length {
           let t = reversed != (d == 1) ? length - 1 - index : index
-          let input = (0..<x.shape[2]).map { Double(x.value(batchFirst ? [b, t, $0] : [t, b, $0])) }
+          let input = (0..<x.shape[2]).map {
+            Double(x.value(batchFirst ? [b, t, $0] : [t, b, $0]))
+          }
           step(d, input, &h, &c)
           for j in 0..<hidden {
             let index = batchFirst ? [b, t, d, j] : [t, d, b, j]
@@ -126,7 +131,9 @@ struct RecurrentReference {
   }
 
   @Test(arguments: 0..<3, ["forward", "reverse", "bidirectional"])
-  func `follows the formulas in every direction and layout`(_ which: Int, _ direction: String) throws {
+  func `follows the formulas in every direction and layout`(_ which: Int, _ direction: String)
+    throws
+  {
     let cell = Self.cells[which]
     let (times, batches, inputs, hidden) = (5, 3, 6, 7)
     let directions = direction == "bidirectional" ? 2 : 1
@@ -137,7 +144,8 @@ struct RecurrentReference {
       let lead = batchFirst ? [batches, directions] : [directions, batches]
       var reference = RecurrentReference(
         cell: cell.name, hidden: hidden,
-        x: .random(Shape(batchFirst ? [batches, times, inputs] : [times, batches, inputs]), seed: 1),
+        x: .random(
+          Shape(batchFirst ? [batches, times, inputs] : [times, batches, inputs]), seed: 1),
         w: .random([directions, cell.gates * hidden, inputs], seed: 2),
         r: .random([directions, cell.gates * hidden, hidden], seed: 3))
       reference.directions = directions
@@ -213,6 +221,23 @@ struct RecurrentReference {
       try runner(
         .runtime(.counting([3, 1, 4])), .runtime(.counting([1, 8, 4])),
         .runtime(.counting([1, 8, 2])), .runtime(.counting([1, 8])))
+    }
+  }
+
+  @Test func `every instruction set gives the same bits`() throws {
+    let available = [ISA.portable, .avx2, .avx512].filter(\.isAvailable)
+    print("recurrent: seeds 1...3, instruction sets \(available)")
+    for hidden in [1, 15, 16, 33, 70] {
+      let x = OperatorRunner.Input.runtime(.random([3, 1, 9], seed: 1))
+      let w = OperatorRunner.Input.constant(.random([1, 4 * hidden, 9], seed: 2))
+      let r = OperatorRunner.Input.constant(.random([1, 4 * hidden, hidden], seed: 3))
+      var runner = OperatorRunner(LSTM.self, ["hidden_size": .int(hidden)])
+      runner.isas = ISA.portable.included
+      let expected = try runner(x, w, r)
+      for isa in available {
+        runner.isas = isa.included
+        #expect(try runner(x, w, r).contents == expected.contents)
+      }
     }
   }
 }

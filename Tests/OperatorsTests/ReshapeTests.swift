@@ -78,7 +78,10 @@ import Testing
       try OperatorRunner(Unsqueeze.self)(.runtime(x), .constant(TensorBuffer([0, 0])))
     }
     let scalar = TensorBuffer([], [5])
-    #expect(try OperatorRunner(Unsqueeze.self)(.runtime(scalar), .constant(TensorBuffer([0]))).shape == [1])
+    #expect(
+      try OperatorRunner(Unsqueeze.self)(.runtime(scalar), .constant(TensorBuffer([0]))).shape == [
+        1
+      ])
   }
 
   @Test func `tells shapes and sizes`() throws {

@@ -1,4 +1,5 @@
 import Graphs
+import Kernels
 import Tensors
 import Testing
 
@@ -14,7 +15,9 @@ import Testing
       var sum: Float = 0
       let axes = index.indices.map { axis in
         let c = coordinate(axis, index[axis])
-        return weights(c).map { (min(max(Int(c.rounded(.down)) + $0.offset, 0), x.shape[axis] - 1), $0.weight) }
+        return weights(c).map {
+          (min(max(Int(c.rounded(.down)) + $0.offset, 0), x.shape[axis] - 1), $0.weight)
+        }
       }
       func add(_ axis: Int, _ at: [Int], _ weight: Float) {
         if axis == axes.count {
@@ -54,7 +57,9 @@ import Testing
           default: (Float(index) + 0.5) / scale - 0.5
           }
         return min(max(c, 0), Float(x.shape[axis] - 1))
-      } weights: { Self.linear($0) }
+      } weights: {
+        Self.linear($0)
+      }
       for parts in [1, 3] {
         for input in [OperatorRunner.Input.runtime(x), .channelsLast(x)] {
           var runner = OperatorRunner(
@@ -105,7 +110,12 @@ import Testing
         for version in [10, 13] {
           let runner = OperatorRunner(
             Resize.self, version: version,
-            version == 10 ? [:] : ["coordinate_transformation_mode": .string("asymmetric"), "nearest_mode": .string("floor")])
+            version == 10
+              ? [:]
+              : [
+                "coordinate_transformation_mode": .string("asymmetric"),
+                "nearest_mode": .string("floor"),
+              ])
           let scales = Self.scales([1, 1, 2, 2])
           let y = try version == 10 ? runner(input, scales) : runner(input, .absent, scales)
           #expect(y.type == type)
@@ -122,7 +132,8 @@ import Testing
 
   @Test func `version 10 rounds up where it shrinks`() throws {
     let x = TensorBuffer.counting([1, 1, 2, 4])
-    let y = try OperatorRunner(Resize.self, version: 10)(.runtime(x), Self.scales([1, 1, 0.6, 0.6]))
+    let y = try OperatorRunner(Resize.self, version: 10)(
+      .runtime(x), Self.scales([1, 1, 0.6, 0.6]))
     #expect(y.shape == [1, 1, 1, 2])
     #expect(y.contents == [0, 2])
   }
@@ -173,7 +184,8 @@ import Testing
         Resize.self,
         axes.merging(["keep_aspect_ratio_policy": .string(policy)]) { a, _ in a })
       let y = try runner(
-        .runtime(x), .absent, .absent, .constant(TensorBuffer(policy == "not_larger" ? [4, 7] : [3, 8])))
+        .runtime(x), .absent, .absent,
+        .constant(TensorBuffer(policy == "not_larger" ? [4, 7] : [3, 8])))
       #expect(y.shape.dimensions[2...] == extents[...])
     }
   }
@@ -183,6 +195,35 @@ import Testing
       #expect(throws: GraphError.self) {
         try OperatorRunner(Resize.self)(
           .runtime(.counting([1, 1, 2, 2])), .absent, Self.scales([1, 1, 1, scale]))
+      }
+    }
+  }
+
+  @Test(arguments: ["linear", "cubic"])
+  func `every instruction set gives the same bits, in bfloat16 too`(_ mode: String) throws {
+    let available = [ISA.portable, .avx2, .avx512].filter(\.isAvailable)
+    print("resize: seed 5, instruction sets \(available)")
+    for shape in [Shape([1, 1, 5, 7]), [2, 21, 4, 3], [1, 64, 3, 3]] {
+      let x = TensorBuffer.random(shape, seed: 5)
+      let narrow = try #require(x.converted(to: .bfloat16))
+      let wide = try #require(narrow.converted(to: .float32))
+      let size = OperatorRunner.Input.constant(TensorBuffer([shape[0], shape[1], 9, 11]))
+      for last in [false, true] {
+        let input = { (tensor: TensorBuffer) in
+          last ? OperatorRunner.Input.channelsLast(tensor) : .runtime(tensor)
+        }
+        var runner = OperatorRunner(Resize.self, ["mode": .string(mode)])
+        runner.isas = ISA.portable.included
+        let expected = try runner(input(x), .absent, .absent, size)
+        let rounded = try #require(
+          try runner(input(wide), .absent, .absent, size).converted(to: .bfloat16))
+        for isa in available {
+          runner.isas = isa.included
+          #expect(try runner(input(x), .absent, .absent, size).contents == expected.contents)
+          let y = try runner(input(narrow), .absent, .absent, size)
+          #expect(y.type == .bfloat16)
+          #expect(y.contents == rounded.contents)
+        }
       }
     }
   }

@@ -54,7 +54,9 @@ import Testing
 
   @Test func `cuts several axes with steps, as the focus of detectors does`() throws {
     let x = TensorBuffer.counting([1, 3, 6, 8])
-    let expected = TensorBuffer.computed([1, 3, 3, 4]) { x.value([$0[0], $0[1], $0[2] * 2 + 1, $0[3] * 2]) }
+    let expected = TensorBuffer.computed([1, 3, 3, 4]) {
+      x.value([$0[0], $0[1], $0[2] * 2 + 1, $0[3] * 2])
+    }
     for input in [OperatorRunner.Input.runtime(x), .channelsLast(x)] {
       let y = try OperatorRunner(Slice.self)(
         input, .constant(TensorBuffer([1, 0])), .constant(TensorBuffer([Int.max, Int.max])),
