@@ -4,9 +4,9 @@ import Tensors
 
 /// Adds blocks of a picture up where they overlap.
 ///
-/// input: [N, C · Π block, L]; image_shape, block_shape: constant int64, one number per spatial
-/// axis; output: [N, C, image…]; float. `dilations`, `pads` (in front by axis, then behind),
-/// `strides`. ONNX version 18.
+/// input: [N, C · Π block, L]; image_shape, block_shape: constant int64, one number per spatial axis;
+/// output: [N, C, image…]; float. `dilations`, `pads` (in front by axis, then behind), `strides`.
+/// ONNX version 18.
 package struct Col2Im: LoweredOperator {
   package static let name = "Col2Im"
   package static let sinceVersion = 18
@@ -43,8 +43,8 @@ package struct Col2Im: LoweredOperator {
     fold.pads = Array(sides[..<rank])
     for axis in 0..<rank {
       let room =
-        image[axis] + sides[axis] + sides[rank + axis]
-          - fold.dilations[axis] * (block[axis] - 1) - 1
+        image[axis] + sides[axis] + sides[rank + axis] - fold.dilations[axis] * (block[axis] - 1)
+        - 1
       guard room >= 0 else { throw GraphError("blocks \(block) do not fit into \(image)") }
       fold.positions.append(room / fold.strides[axis] + 1)
     }

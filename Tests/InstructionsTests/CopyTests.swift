@@ -105,8 +105,9 @@ import Testing
   func `every plan copies what the strides say`(_ type: ElementType) throws {
     let size = type.byteCount
     var random = Xorshift(seed: 20)
-    let best = Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } }
-    print("copies: seed 20, instruction sets \(best)")
+    print(
+      "copies: seed 20, instruction sets \(Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } })"
+    )
     for round in 0..<200 {
       let rank = random.below(5)
       let extents = (0..<rank).map { _ in [1, 2, 3, 4, 5, 8, 16, 17, 33][random.below(9)] }

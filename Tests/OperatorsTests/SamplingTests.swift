@@ -24,7 +24,7 @@ import Testing
     nearest: Bool
   ) -> Float {
     let extents = Array(x.shape.dimensions[2...])
-    var taps: [[(place: Int, weight: Float)]] = []
+    var taps: [[Tap]] = []
     for (axis, extent) in extents.enumerated() {
       let last = Float(extent - 1)
       let value = at[extents.count - 1 - axis]
@@ -42,7 +42,7 @@ import Testing
     let inside = { (place: [Int]) in zip(place, extents).allSatisfy { $0 >= 0 && $0 < $1 } }
     var sum: Float = 0
     for choice in TensorBuffer.indices(Shape(taps.map(\.count))) {
-      let chosen: [(place: Int, weight: Float)] = zip(taps, choice).map { $0[$1] }
+      let chosen: [Tap] = zip(taps, choice).map { $0[$1] }
       let place = chosen.map(\.place)
       guard inside(place) else { continue }
       let weight = chosen.reduce(Float(1)) { $0 * $1.weight }
@@ -76,7 +76,9 @@ import Testing
     }
   }
 
-  @Test func `a cubic filter keeps the grid, and hostile coordinates are harmless`() throws {
+  @Test func `a cubic filter keeps what lies on the grid, and hostile coordinates are harmless`()
+    throws
+  {
     let x = TensorBuffer.random([1, 1, 3, 3], seed: 4)
     let places: [Float] = [-1, -1, 0, 0, 1, 1, .nan, .infinity, 1e30, -1e30]
     for padding in ["zeros", "border", "reflection"] {
@@ -97,7 +99,7 @@ import Testing
     for shape in [Shape([2, 2, 2, 2]), [1, 2, 2, 3], [1, 2, 2]] {
       #expect(throws: GraphError.self) {
         try OperatorRunner(GridSample.self)(
-        .runtime(.counting([1, 1, 3, 3])), .runtime(.counting(shape)))
+          .runtime(.counting([1, 1, 3, 3])), .runtime(.counting(shape)))
       }
     }
   }
