@@ -3,7 +3,8 @@ import Tensors
 /// Adds blocks of a picture up where they overlap: the inverse of cutting it into columns.
 ///
 /// x: [N, C · Π block, L], L running over the positions of the block; y: [N, C, …spatial]; float32,
-/// as declared. y[n, c, p] = Σ x[n, (c, k), l] over all k, l with p = l · stride + k · dilation - pad.
+/// as declared. y[n, c, p] = Σ x[n, (c, k), l] over all k, l with p = l · stride + k · dilation -
+/// pad.
 package struct FoldColumns: Instruction {
   package static let opcode = "fold_columns"
 

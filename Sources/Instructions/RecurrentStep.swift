@@ -155,7 +155,8 @@ struct RecurrentStep {
     for i in 0..<count { target[i] += source[i] }
   }
 
-  /// target[j] += Σ x[k] · matrix[k, j] for j below `columns`; the matrix's rows lie `stride` apart.
+  /// target[j] += Σ x[k] · matrix[k, j] for j below `columns`; the matrix's rows lie `stride`
+  /// apart.
   private func accumulate(
     _ x: UnsafePointer<Float>, _ count: Int, _ matrix: UnsafePointer<Float>, _ stride: Int,
     into target: UnsafeMutablePointer<Float>, _ columns: Int

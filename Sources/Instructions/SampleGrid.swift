@@ -3,8 +3,8 @@ import Tensors
 /// Samples a picture (or volume) where a grid says: y[n, c, …] = x[n, c, grid[n, …, :]] by
 /// interpolation.
 ///
-/// x: [N, C, H, W] or [N, C, D, H, W]; grid: [N, …, 2 or 3], coordinates in -1...1, the last axis of
-/// x first; y: [N, C, …]; all float32, as declared. The cubic filter is for pictures only.
+/// x: [N, C, H, W] or [N, C, D, H, W]; grid: [N, …, 2 or 3], coordinates in -1...1, the last axis
+/// of x first; y: [N, C, …]; all float32, as declared. The cubic filter is for pictures only.
 package struct SampleGrid: Instruction {
   package static let opcode = "sample_grid"
 

@@ -2,9 +2,9 @@ import Tensors
 
 /// Einstein's sum: y[o…] = Σ over the summed indices of the product of the operands' elements.
 ///
-/// x: one or more tensors, dense; y: dense; one arithmetic type. `extents` are those of all indices,
-/// the `outputRank` indices of y first, in y's order; `strides` the step of each operand along each
-/// of them, operand by operand (0: the operand does not depend on the index).
+/// x: one or more tensors, dense; y: dense; one arithmetic type. `extents` are those of all
+/// indices, the `outputRank` indices of y first, in y's order; `strides` the step of each operand
+/// along each of them, operand by operand (0: the operand does not depend on the index).
 package struct SumProducts: Instruction {
   package static let opcode = "sum_products"
 

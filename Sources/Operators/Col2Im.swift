@@ -4,9 +4,9 @@ import Tensors
 
 /// Adds blocks of a picture up where they overlap.
 ///
-/// input: [N, C · Π block, L]; image_shape, block_shape: constant int64, one number per spatial axis;
-/// output: [N, C, image…]; float. `dilations`, `pads` (in front by axis, then behind), `strides`.
-/// ONNX version 18.
+/// input: [N, C · Π block, L]; image_shape, block_shape: constant int64, one number per spatial
+/// axis; output: [N, C, image…]; float. `dilations`, `pads` (in front by axis, then behind),
+/// `strides`. ONNX version 18.
 package struct Col2Im: LoweredOperator {
   package static let name = "Col2Im"
   package static let sinceVersion = 18

@@ -4,9 +4,9 @@ import Tensors
 
 /// Samples a picture (or volume) where a grid says, by interpolation.
 ///
-/// X: [N, C, H, W] or [N, C, D, H, W]; grid: [N, …, 2 or 3] in -1...1, innermost axis first; Y: [N, C,
-/// …]; float. `mode`: linear (bilinear), nearest, cubic (bicubic; pictures only); `padding_mode`:
-/// zeros, border, reflection; `align_corners`. ONNX versions 16 to 22.
+/// X: [N, C, H, W] or [N, C, D, H, W]; grid: [N, …, 2 or 3] in -1...1, innermost axis first; Y: [N,
+/// C, …]; float. `mode`: linear (bilinear), nearest, cubic (bicubic; pictures only);
+/// `padding_mode`: zeros, border, reflection; `align_corners`. ONNX versions 16 to 22.
 package struct GridSample: LoweredOperator {
   package static let name = "GridSample"
   package static let sinceVersion = 16

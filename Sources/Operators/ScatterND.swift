@@ -26,7 +26,8 @@ package struct ScatterND: LoweredOperator {
     let expected = indices.dimensions.dropLast() + x.shape.dimensions[length...]
     guard updates.type == x.type, updates.shape.dimensions == Array(expected) else {
       throw GraphError(
-        "updates are \(updates.type) \(updates.shape), but must be \(x.type) \(Shape(Array(expected)))"
+        "updates are \(updates.type) \(updates.shape), "
+          + "but must be \(x.type) \(Shape(Array(expected)))"
       )
     }
     guard updates.shape.elementCount == 0 || x.shape.elementCount > 0 else {

@@ -4,8 +4,8 @@ import Tensors
 
 /// Moves b × b blocks of pixels into channels: [N, C, H, W] to [N, C·b², H/b, W/b].
 ///
-/// `mode` DCR (the only one before version 26): channel = (row · b + column) · C + c; CRD: channel =
-/// (c · b + row) · b + column. ONNX versions 1 to 26.
+/// `mode` DCR (the only one before version 26): channel = (row · b + column) · C + c; CRD: channel
+/// = (c · b + row) · b + column. ONNX versions 1 to 26.
 package struct SpaceToDepth: LoweredOperator {
   package static let name = "SpaceToDepth"
   package var block: Int

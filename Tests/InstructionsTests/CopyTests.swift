@@ -106,7 +106,8 @@ import Testing
     let size = type.byteCount
     var random = Xorshift(seed: 20)
     print(
-      "copies: seed 20, instruction sets \(Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } })"
+      "copies: seed 20, instruction sets "
+        + "\(Self.isaSets.compactMap { $0.max { $0.rawValue < $1.rawValue } })"
     )
     for round in 0..<200 {
       let rank = random.below(5)

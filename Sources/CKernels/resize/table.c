@@ -8,7 +8,8 @@
 #include "kernels.inc"
 #undef KERNEL
 
-#define KERNEL(suffix, name, isa) {name, isa, apus_resize_rows_##suffix, apus_resize_pixels_##suffix},
+#define KERNEL(suffix, name, isa) \
+  {name, isa, apus_resize_rows_##suffix, apus_resize_pixels_##suffix},
 static const struct apus_resize_kernel kernels[] = {
 #include "kernels.inc"
 };
