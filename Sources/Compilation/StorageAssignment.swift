@@ -25,12 +25,20 @@ struct StorageAssignment {
       for (position, input) in node.inputs.enumerated() {
         guard let input, graph[input].constant == nil,
           graph[input].type == .float32 || graph[input].type == .float16,
-          position < 2 || !multiplies || position == 3
+          position < 2 || !multiplies || position == 3,
+          !StorageAssignment.isVector(graph[input].shape)
         else { continue }
         wanted.insert(input)
       }
     }
     bfloat16 = wanted.subtracting(outputs)
+  }
+
+  /// One element per channel: the gates of squeeze-and-excitation blocks. They cost nothing in
+  /// float32, and their errors would scale whole pictures.
+  private static func isVector(_ shape: Shape?) -> Bool {
+    guard let shape, shape.rank >= 3 else { return false }
+    return shape.dimensions.dropFirst(2).allSatisfy { $0 == 1 }
   }
 
   /// Operators with bfloat16 multipliers.

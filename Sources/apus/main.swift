@@ -2,4 +2,5 @@
   import Glibc
 #endif
 
+Interruption.handle()
 exit(ApusTool.run(Array(CommandLine.arguments.dropFirst())))
