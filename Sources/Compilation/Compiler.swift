@@ -51,7 +51,7 @@ public struct Compiler: Sendable {
   ) throws(CompileError) -> CompiledProgram {
     let source = try Compiler.specialise(graph, shapes: shapes)
     let optimised = fuses ? try GraphPasses.run(on: source) : source
-    let assignment = precision == .bf16 ? StorageAssignment(optimised) : nil
+    let assignment = precision == .bf16 ? PrecisionGuard.storage(for: optimised) : nil
     var lowered: LoweredProgram
     do throws(GraphError) {
       lowered = try Lowering.lower(optimised) { id in assignment?.storage(of: id) ?? .float32 }

@@ -12,7 +12,9 @@ struct StorageAssignment {
   /// The values to keep in bfloat16.
   private(set) var bfloat16: Set<Graph.ValueID> = []
 
-  init(_ graph: Graph) {
+  /// - Parameter floatNodes: values that the first so many nodes make stay float32 whatever reads
+  ///   them; see `PrecisionGuard`.
+  init(_ graph: Graph, floatNodes: Int = 0) {
     let outputs = Set(graph.outputs)
     var wanted: Set<Graph.ValueID> = []
     for node in graph.nodes.reversed() {
@@ -32,6 +34,12 @@ struct StorageAssignment {
       }
     }
     bfloat16 = wanted.subtracting(outputs)
+    if floatNodes > 0 {
+      bfloat16.subtract(graph.inputs)
+      for node in graph.nodes.prefix(floatNodes) {
+        bfloat16.subtract(node.outputs.compactMap { $0 })
+      }
+    }
   }
 
   /// One element per channel: the gates of squeeze-and-excitation blocks. They cost nothing in
