@@ -60,6 +60,7 @@ public enum OperatorCatalog {
     GlobalPoolOperator<Elementwise.GlobalMaxPool>.self,
     GridSample.self,
     GroupNormalization.self,
+    HannWindow.self,
     Identity.self,
     InstanceNormalization.self,
     IsInf.self,
