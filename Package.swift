@@ -103,6 +103,13 @@ let package = Package(
     tests(
       "Conformance",
       ["Archives", "Compilation", "Graphs", "Importers", "Kernels", "Runtime", "Tensors"]),
+    tests(
+      "Compilation",
+      [
+        "Compilation", "Graphs", "Importers", "Instructions", "Kernels", "ModelFile", "Operators",
+        "Runtime", "Tensors",
+      ]),
+    tests("CommandLine", ["apus", "Archives", "Tensors"]),
     tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),
