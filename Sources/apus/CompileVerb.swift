@@ -146,8 +146,8 @@ enum CompileVerb: Verb {
     guard let result else { return "NOT PROVEN: --no-proof was given\n" }
     var text = ""
     for step in result.steps {
-      text += "proof: \(step.title): \(step.comparison.passes ? "passed" : "FAILED")\n"
-      guard !step.comparison.passes else { continue }
+      text += "proof: \(step.title): \(step.passes ? "passed" : "FAILED")\n"
+      guard !step.passes else { continue }
       text += step.comparison.text
       if let passing = step.comparison.passingTolerance {
         text += "it would pass with --tolerance \(passing)\n"
