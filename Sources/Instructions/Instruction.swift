@@ -93,6 +93,9 @@ public struct Preparation {
   package let tensors: [TensorSpec]
   /// The kernels that may be used.
   package let isas: Set<ISA>
+  /// Whether results must have the same bits on every ISA: so in programs with quantised tensors.
+  /// Instructions then choose kernels that use no fused multiply-add and one order of summation.
+  package let isExact: Bool
   /// How many parts every instruction will be split into.
   package let parts: Int
   /// The scratch memory (bytes, 64-byte aligned, shared by all parts) that the instructions
@@ -111,6 +114,7 @@ public struct Preparation {
     self.tensors = tensors
     self.isas = isas
     self.parts = parts
+    isExact = tensors.contains { $0.quantization != nil }
   }
 
   /// The tensor of an operand that must be present; ask `isPresent` before for an optional one.

@@ -28,6 +28,8 @@ public struct TensorSpec: Sendable {
   public var rowStride: Int
   /// How memory order relates to the source value's axes.
   public var layout: Layout
+  /// What 8-bit elements stand for; nil where elements are what they are.
+  public var quantization: Quantization?
   public var storage: Storage
 
   /// Where a tensor lives.
@@ -44,13 +46,14 @@ public struct TensorSpec: Sendable {
 
   package init(
     name: String, type: ElementType, shape: Shape, rowStride: Int? = nil,
-    layout: Layout = .declared, storage: Storage = .unplaced
+    layout: Layout = .declared, quantization: Quantization? = nil, storage: Storage = .unplaced
   ) {
     self.name = name
     self.type = type
     self.shape = shape
     self.rowStride = rowStride ?? shape.dimensions.last ?? 1
     self.layout = layout
+    self.quantization = quantization
     self.storage = storage
   }
 

@@ -25,7 +25,9 @@
 /// The numbers of the format.
 package enum FileFormat {
   package static let magic: [UInt8] = [0x89, 0x41, 0x50, 0x55, 0x53, 0x0D, 0x0A, 0x1A]
-  package static let version: UInt32 = 1
+  package static let version: UInt32 = 2
+  /// Added to the layout of a tensor that has a quantisation (from version 2 on).
+  package static let quantizedFlag: UInt8 = 0x80
   package static let headerByteCount = 64
   package static let hashedHeaderByteCount = 32
   package static let entryByteCount = 128

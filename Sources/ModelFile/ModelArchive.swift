@@ -62,10 +62,10 @@ public final class ModelArchive: @unchecked Sendable {
       throw ModelFileError(.truncated, "it has \(bytes.count) bytes, less than its header")
     }
     let version: UInt32 = load(8)
-    guard version == FileFormat.version else {
+    guard (1...FileFormat.version).contains(version) else {
       throw ModelFileError(
         version > FileFormat.version ? .newerVersion : .corrupt,
-        "it has format \(version), and this release reads format \(FileFormat.version)"
+        "it has format \(version), and this release reads formats up to \(FileFormat.version)"
           + (version > FileFormat.version ? "; use a newer release" : ""))
     }
     let claimed: UInt64 = load(16)

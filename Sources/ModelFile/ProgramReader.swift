@@ -81,7 +81,7 @@ struct ProgramReader {
       let name = try input.string()
       let type = try input.elementType()
       let layoutValue = try input.byte()
-      guard let layout = Layout(rawValue: layoutValue) else {
+      guard let layout = Layout(rawValue: layoutValue & ~FileFormat.quantizedFlag) else {
         throw input.corrupt("there is no layout \(layoutValue)")
       }
       let shape = try input.shape()
@@ -89,12 +89,30 @@ struct ProgramReader {
       guard gap <= FileFormat.largestTensor else {
         throw input.corrupt("a row stride is too large")
       }
+      var quantization: Quantization?
+      if layoutValue & FileFormat.quantizedFlag != 0 { quantization = try self.quantization(type) }
       tensors.append(
         TensorSpec(
           name: name, type: type, shape: shape, rowStride: (shape.dimensions.last ?? 1) + gap,
-          layout: layout, storage: try storage()))
+          layout: layout, quantization: quantization, storage: try storage()))
     }
     return tensors
+  }
+
+  private mutating func quantization(
+    _ type: ElementType
+  ) throws(ModelFileError) -> Quantization {
+    let axis = try input.size()
+    let count = try input.count(smallest: 5)
+    var scales: [Float] = []
+    for _ in 0..<count { scales.append(try input.float()) }
+    var zeroPoints: [Int32] = []
+    for _ in 0..<count { zeroPoints.append(Int32(clamping: try input.signed())) }
+    let result = Quantization(scales: scales, zeroPoints: zeroPoints, axis: axis)
+    guard count > 0, axis <= FileFormat.largestRank, result.fits(type, count: count) else {
+      throw input.corrupt("a quantisation of \(type) makes no sense")
+    }
+    return result
   }
 
   private mutating func storage() throws(ModelFileError) -> TensorSpec.Storage {

@@ -55,10 +55,11 @@ struct ProgramWriter {
       }
       out.string(spec.name)
       out.byte(spec.type.rawValue)
-      out.byte(spec.layout.rawValue)
+      out.byte(spec.layout.rawValue | (spec.quantization == nil ? 0 : FileFormat.quantizedFlag))
       out.count(spec.shape.rank)
       for extent in spec.shape.dimensions { out.count(extent) }
       out.count(spec.rowStride - spec.rowLength)
+      if let quantization = spec.quantization { write(quantization) }
       switch spec.storage {
       case .unplaced:
         out.byte(0)
@@ -74,6 +75,13 @@ struct ProgramWriter {
         out.count(offset)
       }
     }
+  }
+
+  private mutating func write(_ quantization: Quantization) {
+    out.count(quantization.axis)
+    out.count(quantization.scales.count)
+    for scale in quantization.scales { out.float(scale) }
+    for zeroPoint in quantization.zeroPoints { out.signed(Int(zeroPoint)) }
   }
 
   private mutating func instructions(_ program: Program) throws(ModelFileError) {

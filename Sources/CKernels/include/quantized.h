@@ -1,0 +1,52 @@
+// What the kernels of 8-bit tensors share: the store of integer sums.
+//
+// An 8-bit element q stands for scale · (q − zero). Activations are uint8, weights int8, sums
+// int32. For a sum s of column (channel) n:
+//
+//   direct   y = clamp(round(s · multiplier[n]) + zero[n], low[n], high[n])
+//   general  v = s · multiplier[n]                   the real number
+//            v = v + residual                        before the function, or after it
+//            v = f(v)
+//            y = v                                   float32, or
+//            y = clamp(round(v · inverse[n]) + zero[n], 0, 255)
+//
+// `round` goes to nearest, ties to even. Every step is one float32 operation, never fused, so that
+// all ISAs give the same bits. direct: y is uint8, no residual, and no function but what `low` and
+// `high` say; |s · multiplier[n]| stays below 2^30 (who makes the call sees to it). general: before
+// it is converted to an integer, v · inverse is clamped to −2^20 … 2^20; NaN becomes −2^20.
+//
+// The arrays of columns are readable to a multiple of 64 entries behind the first of the call.
+#ifndef APUS_QUANTIZED_H
+#define APUS_QUANTIZED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "functions.h"
+
+// The element types of 8-bit kernels.
+enum apus_quantized_type { APUS_UINT8 = 0, APUS_REAL = 1 };  // APUS_REAL: float32
+
+struct apus_quantized_store {
+  uint32_t direct;           // 1: direct, 0: general
+  const int32_t *offset;     // the sums start with it: the bias and −zero(x) · Σ weights
+  const float *multiplier;   // direct: scale(x) · scale(w) / scale(y); general: without scale(y)
+  const float *inverse;      // general, uint8 y: 1 / scale(y)
+  const int32_t *zero;       // zero point of y; within 0 … 255
+  const uint8_t *low;        // direct: bounds of y
+  const uint8_t *high;
+
+  void *y;
+  uint32_t y_type;           // enum apus_quantized_type
+
+  // Null: none. uint8: r = residual_scale[n] · (q − residual_zero[n]); float32: as it is.
+  const void *residual;
+  uint32_t residual_type;
+  uint32_t residual_last;    // added after the function
+  const float *residual_scale;
+  const int32_t *residual_zero;
+
+  struct apus_activation activation;  // general only
+};
+
+#endif

@@ -1,0 +1,80 @@
+/// How 8-bit elements stand for real numbers: real = scale · (element − zero point).
+///
+/// One scale and zero point for the whole tensor, or one of each per position of `axis`.
+public struct Quantization: Sendable, Hashable {
+  /// Positive and finite; one, or as many as the tensor is long along `axis`.
+  public var scales: [Float]
+  /// As many as scales, within the element type's range.
+  public var zeroPoints: [Int32]
+  /// The axis whose positions have scales of their own, counted as the source declares the
+  /// tensor's axes; without meaning where there is one scale.
+  public var axis: Int
+
+  public init(scale: Float, zeroPoint: Int32) {
+    scales = [scale]
+    zeroPoints = [zeroPoint]
+    axis = 0
+  }
+
+  public init(scales: [Float], zeroPoints: [Int32], axis: Int) {
+    precondition(scales.count == zeroPoints.count, "as many zero points as scales")
+    self.scales = scales
+    self.zeroPoints = zeroPoints
+    self.axis = axis
+  }
+
+  /// The quantisation of uint8 elements whose real numbers are to cover `low...high`, widened to
+  /// contain 0, which is represented exactly.
+  ///
+  /// - Parameter symmetric: zero point 128, and the range widened to be symmetric.
+  public init(low: Float, high: Float, symmetric: Bool = false) {
+    let (low, high) = (min(low, 0), max(high, 0))
+    if symmetric {
+      // −127 … 127 around 128.
+      let scale = max(-low, high) / 127
+      self.init(scale: scale > Quantization.smallestScale ? scale : 1, zeroPoint: 128)
+      return
+    }
+    let scale = high / 255 - low / 255
+    guard scale > Quantization.smallestScale else {
+      self.init(scale: 1, zeroPoint: 0)
+      return
+    }
+    let zero = (-low / scale).rounded(.toNearestOrEven)
+    self.init(scale: scale, zeroPoint: Int32(min(max(zero, 0), 255)))
+  }
+
+  /// Scales below it would make multipliers subnormal or infinite.
+  private static let smallestScale: Float = 1e-30
+
+  public var isPerChannel: Bool { scales.count > 1 }
+
+  @inline(__always)
+  public func scale(_ channel: Int) -> Float { scales[scales.count == 1 ? 0 : channel] }
+
+  @inline(__always)
+  public func zeroPoint(_ channel: Int) -> Int32 {
+    zeroPoints[zeroPoints.count == 1 ? 0 : channel]
+  }
+
+  /// Says whether it can belong to a tensor of this type and shape (extents as declared).
+  package func fits(_ type: ElementType, count: Int) -> Bool {
+    let range: ClosedRange<Int32>
+    switch type {
+    case .uint8: range = 0...255
+    case .int8: range = -128...127
+    default: return false
+    }
+    return (scales.count == 1 || scales.count == count) && scales.count == zeroPoints.count
+      && scales.allSatisfy { $0 > 0 && $0.isFinite }
+      && zeroPoints.allSatisfy { range.contains($0) }
+  }
+}
+
+extension Quantization: CustomStringConvertible {
+  public var description: String {
+    isPerChannel
+      ? "\(scales.count) scales \(scales.min() ?? 0)…\(scales.max() ?? 0) along axis \(axis)"
+      : "scale \(scales[0]), zero point \(zeroPoints[0])"
+  }
+}
