@@ -16,6 +16,7 @@ int apus_cpu_has(const char *flag) {
   if (same(flag, "avx512bw")) return __builtin_cpu_supports("avx512bw") != 0;
   if (same(flag, "avx512vl")) return __builtin_cpu_supports("avx512vl") != 0;
   if (same(flag, "avx512dq")) return __builtin_cpu_supports("avx512dq") != 0;
+  if (same(flag, "avx512vbmi")) return __builtin_cpu_supports("avx512vbmi") != 0;
   if (same(flag, "avx512_vnni")) return __builtin_cpu_supports("avx512vnni") != 0;
   if (same(flag, "avx512_bf16")) return __builtin_cpu_supports("avx512bf16") != 0;
   return 0;

@@ -24,6 +24,7 @@ public enum InstructionCatalog {
     Interpolate.self,
     KeepTriangle.self,
     LocalResponseNormalization.self,
+    LookUp.self,
     MatrixMultiply.self,
     Normalize.self,
     OneHotEncode.self,

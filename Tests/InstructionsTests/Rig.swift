@@ -33,6 +33,36 @@ final class Rig {
     return operand
   }
 
+  /// Adds a tensor of any type, which may have a quantisation; without elements it holds the
+  /// pattern.
+  func tensor<T: BitwiseCopyable>(
+    _ type: ElementType, _ shape: Shape, rowStride: Int? = nil, quantization: Quantization? = nil,
+    elements: [T]?
+  ) -> Operand {
+    let operand = tensor(type, shape, rowStride: rowStride)
+    specs[Int(operand.index)].quantization = quantization
+    guard let elements else { return operand }
+    let spec = specs[Int(operand.index)]
+    precondition(
+      elements.count == shape.elementCount && MemoryLayout<T>.size == type.byteCount,
+      "elements that do not fill the tensor")
+    for (index, element) in elements.enumerated() {
+      start(operand).storeBytes(
+        of: element, toByteOffset: type.byteCount * offset(spec, index), as: T.self)
+    }
+    return operand
+  }
+
+  /// The elements of a tensor, bit by bit.
+  func elements<T: BitwiseCopyable>(_ operand: Operand, as _: T.Type) -> [T] {
+    let spec = specs[Int(operand.index)]
+    precondition(MemoryLayout<T>.size == spec.type.byteCount, "elements of another size")
+    return (0..<spec.shape.elementCount).map {
+      start(operand).loadUnaligned(
+        fromByteOffset: spec.type.byteCount * offset(spec, $0), as: T.self)
+    }
+  }
+
   /// Adds a constant.
   func constant(_ buffer: TensorBuffer) -> Operand {
     let operand = tensor(buffer.type, buffer.shape)
@@ -191,6 +221,10 @@ struct SeededGenerator: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
+  mutating func bytes(_ count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
+  }
+
   mutating func floats(_ count: Int) -> [Float] {
     (0..<count).map { _ in Float.random(in: -1...1, using: &self) }
   }
@@ -198,6 +232,9 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// The instruction sets whose kernels a test can compare: each with what it contains.
 let coveredISAs: [ISA] = [.portable, .avx2, .avx512, .avx512bf16].filter(\.isAvailable)
+
+/// The instruction sets with 8-bit kernels of their own that this machine can execute.
+let quantizedISAs: [ISA] = [.portable, .avx2, .avxvnni, .avx512, .avx512vnni].filter(\.isAvailable)
 
 /// Values as they are after being stored as `type`.
 func stored(_ values: [Float], as type: ElementType) -> [Float] {

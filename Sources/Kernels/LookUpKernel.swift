@@ -1,0 +1,35 @@
+package import CKernels
+
+/// A look-up kernel; `lookup.h` states what it computes.
+///
+/// Sendable because it points into a constant table.
+package struct LookUpKernel: @unchecked Sendable, CustomStringConvertible {
+  private let entry: UnsafePointer<apus_look_up_kernel>
+
+  package var isa: ISA { ISA(rawValue: UInt8(truncatingIfNeeded: entry.pointee.isa)) ?? .portable }
+  package var description: String { String(cString: entry.pointee.name) }
+
+  /// Every kernel of this build whose extra flag this processor has, best first.
+  package static let all: [LookUpKernel] = {
+    var count = 0
+    let first = apus_look_up_kernels(&count)
+    return (0..<count).compactMap { index in
+      guard let entry = first.map({ $0 + index }) else { return nil }
+      if let flag = entry.pointee.flag, apus_cpu_has(flag) == 0 { return nil }
+      return LookUpKernel(entry: entry)
+    }
+  }()
+
+  /// The best kernel among `isas`; the portable one where none is better.
+  package static func best(isas: Set<ISA>) -> LookUpKernel {
+    guard let best = all.first(where: { isas.contains($0.isa) }) ?? all.last else {
+      preconditionFailure("the kernel table lacks its portable entry")
+    }
+    return best
+  }
+
+  @inline(__always)
+  package func run(_ call: inout apus_look_up) {
+    entry.pointee.run(&call)
+  }
+}
