@@ -32,6 +32,7 @@ public enum InstructionCatalog {
     Pool.self,
     Predicate.self,
     Quantize.self,
+    QuantizedAveragePool.self,
     QuantizeDynamically.self,
     Recurrence.self,
     Reduce.self,

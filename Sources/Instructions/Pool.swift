@@ -97,7 +97,10 @@ package struct Pool: Instruction {
     outputExtents = Array(y.shape.dimensions[1..<rank - 1])
     inputStride = x.rowStride
     outputStride = y.rowStride
-    try checkWindow(preparation)
+    try preparation.checkPoolWindow(
+      self, kernel: kernel, strides: strides, dilations: dilations, padsBegin: padsBegin,
+      padsEnd: padsEnd, inputExtents: inputExtents, outputExtents: outputExtents)
+    try preparation.require((1...64).contains(exponent), self, "exponent \(exponent)")
     if isVector { vectors = PoolKernel.best(of: PoolKernel.all, isas: preparation.isas) }
     guard places.isPresent else { return }
     let spec = preparation[places]
@@ -105,21 +108,6 @@ package struct Pool: Instruction {
     try preparation.require(
       function == .maximum && spec.type == .int64 && spec.shape == y.shape, self,
       "places are \(spec.type) \(spec.shape)")
-  }
-
-  /// Limits that keep every position of the window far from overflow.
-  private func checkWindow(_ preparation: Preparation) throws(InstructionError) {
-    let count = inputExtents.count
-    let limit = 1 << 24
-    try preparation.require(
-      [kernel, strides, dilations, padsBegin, padsEnd].allSatisfy { $0.count == count }
-        && (kernel + strides + dilations).allSatisfy { (1...limit).contains($0) }
-        && (padsBegin + padsEnd).allSatisfy { (0...limit).contains($0) }
-        && (inputExtents + outputExtents).allSatisfy { $0 < 1 << 32 }
-        && kernel.reduce(1.0, { $0 * Double($1) }) < 1e9, self,
-      "kernel \(kernel), strides \(strides), dilations \(dilations), pads \(padsBegin) "
-        + "and \(padsEnd) for \(count) spatial axes")
-    try preparation.require((1...64).contains(exponent), self, "exponent \(exponent)")
   }
 
   package var operationCount: Int {

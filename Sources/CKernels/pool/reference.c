@@ -3,3 +3,4 @@
 
 #include "../math/lanes_reference.h"
 #include "generic.h"
+#include "bytes.h"

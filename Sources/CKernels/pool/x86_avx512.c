@@ -6,5 +6,6 @@
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "../math/lanes_avx512.h"
 #include "generic.h"
+#include "bytes.h"
 #pragma clang attribute pop
 #endif
