@@ -79,10 +79,8 @@ import Testing
       zeroPoints: (0..<count).map { _ in Int32.random(in: 0...255, using: &g) }, axis: 1)
   }
 
-  /// Every output element's window and channel.
-  private static func each(
-    _ c: Geometry, _ body: (_ index: Int, _ image: Int, _ oy: Int, _ ox: Int, _ channel: Int) -> Void
-  ) {
+  /// Calls `body` with every output element's index, image, line, pixel and channel.
+  private static func each(_ c: Geometry, _ body: (Int, Int, Int, Int, Int) -> Void) {
     var index = 0
     for image in 0..<c.batch {
       for oy in 0..<c.output[0] {

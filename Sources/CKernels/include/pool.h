@@ -37,7 +37,7 @@ struct apus_pool {
 //   v = S · multiplier[c] / N          (0 where no element is inside)
 //   y = v, or clamp(round(v) + y_zero[c], 0, 255)
 //
-// round: to nearest, ties to even, of v clamped to -2^20 ... 2^20. An image has at most 2^23 pixels.
+// round: to nearest, ties to even, of v clamped to -2^20 ... 2^20. Images have at most 2^23 pixels.
 struct apus_pool_bytes {
   struct apus_pool window;  // x_type, y_type, function unused
   const int32_t *x_zero;
