@@ -34,6 +34,8 @@ public enum InstructionCatalog {
     Quantize.self,
     QuantizedAveragePool.self,
     QuantizeDynamically.self,
+    QuantizedConvolution.self,
+    QuantizedMatrixMultiply.self,
     Recurrence.self,
     Reduce.self,
     ReverseRuns.self,

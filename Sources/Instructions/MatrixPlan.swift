@@ -145,7 +145,7 @@ struct MatrixPlan: Sendable {
   }
 
   /// The place of an offset in a list of rising offsets.
-  private static func index(of offset: Int, in sorted: [Int]) -> Int {
+  static func index(of offset: Int, in sorted: [Int]) -> Int {
     var (low, high) = (0, sorted.count - 1)
     while low < high {
       let middle = (low + high) / 2

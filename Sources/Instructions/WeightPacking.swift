@@ -3,8 +3,9 @@ import Tensors
 /// Packs constant weights into the layout that kernels read on every ISA.
 ///
 /// A packed matrix [K, N] is a row of panels of 16 columns, zero-filled past N: float32
-/// `[N/16][K][16]`, bfloat16 `[N/16][K/2][16][2]`. K is made of equal *runs* (stretches of the
-/// input that lie together); with bfloat16 a run of odd length gets a zero behind it.
+/// `[N/16][K][16]`, bfloat16 `[N/16][K/2][16][2]`, int8 `[N/16][K/4][16][4]`. K is made of equal
+/// *runs* (stretches of the input that lie together); a run of bfloat16 or int8 gets zeros behind
+/// it up to a multiple of 2 or 4.
 package enum WeightPacking {
   /// The columns of a panel.
   package static let panelWidth = 16
@@ -20,17 +21,28 @@ package enum WeightPacking {
     package init(count: Int, length: Int, type: ElementType) {
       self.count = count
       self.length = length
-      paddedLength = type == .bfloat16 ? (length + 1) / 2 * 2 : length
+      let grain = WeightPacking.depthGrain(type)
+      paddedLength = (length + grain - 1) / grain * grain
     }
 
     /// K as packed.
     package var depth: Int { count * paddedLength }
   }
 
+  /// The elements of K that lie together in a column: runs are padded to a multiple.
+  static func depthGrain(_ type: ElementType) -> Int {
+    switch type {
+    case .bfloat16: 2
+    case .int8: 4
+    default: 1
+    }
+  }
+
   /// The shape of `panels` packed panels.
   package static func shape(panels: Int, depth: Int, type: ElementType) -> Shape {
-    type == .bfloat16
-      ? [panels, depth / 2, panelWidth, 2] : [panels, depth, panelWidth]
+    let grain = depthGrain(type)
+    return grain > 1
+      ? [panels, depth / grain, panelWidth, grain] : [panels, depth, panelWidth]
   }
 
   /// The panels that `columns` columns take.

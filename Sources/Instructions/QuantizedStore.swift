@@ -1,0 +1,250 @@
+internal import CKernels
+import Kernels
+import Tensors
+
+/// The store of an 8-bit product: what happens to its integer sums, and where they go;
+/// `quantized.h` states the arithmetic.
+///
+/// Built in `prepare` from what the tensors stand for. Rows are numbered as in y: consecutive
+/// positions of all axes but the last.
+struct QuantizedStore: Sendable {
+  /// int32 [columns]; absent where the instruction makes the offsets at run time.
+  let offsets: Operand
+  let residual: Operand
+  let y: Operand
+  let activation: Activation
+  let residualLast: Bool
+  /// Whether sums become y by one multiplication, rounding and clamping.
+  let isDirect: Bool
+  /// Elements from one row of y and of the residual to the next.
+  let yRowStride: Int
+  let residualRowStride: Int
+  private let isYReal: Bool
+  private let isResidualReal: Bool
+  private let columns: StoreColumns
+
+  /// What a product's factors stand for: the real number of a sum is `scale` · the scale of x · the
+  /// scale of the weights, each per tensor or per column.
+  struct Factors {
+    var x: Quantization
+    var weights: Quantization
+    var scale: Float = 1
+
+    @inline(__always)
+    func scale(_ column: Int) -> Double {
+      Double(x.scale(column)) * Double(weights.scale(column)) * Double(scale)
+    }
+  }
+
+  /// The operands must have passed `Preparation.checkQuantizedStore`.
+  init(
+    factors: Factors, offsets: Operand, residual: Operand, y: Operand, columns count: Int,
+    activation: Activation, residualLast: Bool, _ preparation: borrowing Preparation
+  ) {
+    self.offsets = offsets
+    self.residual = residual
+    self.y = y
+    self.activation = activation
+    self.residualLast = residualLast
+    let output = preparation[y]
+    let added = preparation[residual.isPresent ? residual : y]
+    yRowStride = output.rowStride
+    residualRowStride = added.rowStride
+    isYReal = output.type == .float32
+    isResidualReal = added.type == .float32
+    let unit = Quantization(scale: 1, zeroPoint: 0)
+    let result = output.quantization ?? unit
+    let bounds = residual.isPresent || isYReal ? nil : StoreBounds(activation, result)
+    // Below 1/2 no int32 sum can reach 2^30.
+    isDirect =
+      bounds != nil
+      && (0..<count).allSatisfy { factors.scale($0) / Double(result.scale($0)) < 0.5 }
+    columns = StoreColumns(count: count)
+    for column in 0..<count {
+      let scale = factors.scale(column)
+      let target = Double(result.scale(column))
+      columns.multiplier[column] = Float(isDirect ? scale / target : scale)
+      columns.inverse[column] = 1 / result.scale(column)
+      columns.zero[column] = result.zeroPoint(column)
+      columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0
+      columns.high[column] = isDirect ? bounds?.high(column) ?? 255 : 255
+      let other = added.quantization ?? unit
+      columns.residualScale[column] = other.scale(other.isPerChannel ? column : 0)
+      columns.residualZero[column] = other.zeroPoint(other.isPerChannel ? column : 0)
+    }
+  }
+
+  /// A store that lacks its pointers.
+  func makeStore() -> apus_quantized_store {
+    var store = apus_quantized_store()
+    store.direct = isDirect ? 1 : 0
+    store.y_type = (isYReal ? APUS_REAL : APUS_UINT8).rawValue
+    store.residual_type = (isResidualReal ? APUS_REAL : APUS_UINT8).rawValue
+    store.residual_last = residualLast ? 1 : 0
+    store.activation = apus_activation(
+      function: UInt32(activation.function.rawValue), alpha: activation.alpha,
+      beta: activation.beta)
+    return store
+  }
+
+  /// Points a store at a row and column of y, and at what belongs to them. `channel` is the place
+  /// in the arrays of columns, where that is another one.
+  @inline(__always)
+  func place(
+    _ store: inout apus_quantized_store, row: Int, column: Int, channel: Int? = nil,
+    _ context: borrowing ExecutionContext
+  ) {
+    let channel = channel ?? column
+    store.y = context.pointer(y) + (row * yRowStride + column) * (isYReal ? 4 : 1)
+    store.residual =
+      residual.isPresent
+      ? UnsafeRawPointer(
+        context.pointer(residual)
+          + (row * residualRowStride + column) * (isResidualReal ? 4 : 1)) : nil
+    if offsets.isPresent {
+      store.offset = UnsafePointer(context.pointer(offsets, as: Int32.self) + channel)
+    }
+    store.multiplier = UnsafePointer(columns.multiplier + channel)
+    store.inverse = UnsafePointer(columns.inverse + channel)
+    store.zero = UnsafePointer(columns.zero + channel)
+    store.low = UnsafePointer(columns.low + channel)
+    store.high = UnsafePointer(columns.high + channel)
+    store.residual_scale = UnsafePointer(columns.residualScale + channel)
+    store.residual_zero = UnsafePointer(columns.residualZero + channel)
+  }
+}
+
+/// The functions that are bounds of y: the identity, and clamps.
+private struct StoreBounds {
+  private let range: ClosedRange<Float>
+  private let result: Quantization
+
+  /// Returns nil for any other function.
+  init?(_ activation: Activation, _ result: Quantization) {
+    self.result = result
+    switch activation.function {
+    case .identity: range = -Float.infinity...Float.infinity
+    case .relu: range = 0...Float.infinity
+    case .clip:
+      guard activation.alpha <= activation.beta else { return nil }
+      range = activation.alpha...activation.beta
+    default: return nil
+    }
+  }
+
+  func low(_ column: Int) -> UInt8 { quantized(range.lowerBound, column) }
+  func high(_ column: Int) -> UInt8 { quantized(range.upperBound, column) }
+
+  /// Rounds a real number as the general store does.
+  private func quantized(_ bound: Float, _ column: Int) -> UInt8 {
+    let scaled = bound * (1 / result.scale(column))
+    let limited = min(max(scaled, -0x1p20), 0x1p20).rounded(.toNearestOrEven)
+    return UInt8(clamping: Int(limited) + Int(result.zeroPoint(column)))
+  }
+}
+
+/// The arrays of columns of a store, readable to a multiple of 64 entries behind any column.
+///
+/// Sendable because the arrays are written only while the store is made, before it is shared.
+private final class StoreColumns: @unchecked Sendable {
+  let multiplier: UnsafeMutablePointer<Float>
+  let inverse: UnsafeMutablePointer<Float>
+  let zero: UnsafeMutablePointer<Int32>
+  let low: UnsafeMutablePointer<UInt8>
+  let high: UnsafeMutablePointer<UInt8>
+  let residualScale: UnsafeMutablePointer<Float>
+  let residualZero: UnsafeMutablePointer<Int32>
+  private let memory: UnsafeMutableRawPointer
+
+  init(count: Int) {
+    let padded = (count + 63) / 64 * 64 + 64
+    let byteCount = padded * (5 * 4 + 2)
+    memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    multiplier = memory.assumingMemoryBound(to: Float.self)
+    inverse = (memory + 4 * padded).assumingMemoryBound(to: Float.self)
+    zero = (memory + 8 * padded).assumingMemoryBound(to: Int32.self)
+    residualScale = (memory + 12 * padded).assumingMemoryBound(to: Float.self)
+    residualZero = (memory + 16 * padded).assumingMemoryBound(to: Int32.self)
+    low = (memory + 20 * padded).assumingMemoryBound(to: UInt8.self)
+    high = (memory + 21 * padded).assumingMemoryBound(to: UInt8.self)
+    for column in count..<padded { high[column] = 255 }
+  }
+
+  deinit { memory.deallocate() }
+}
+
+/// Checks that instructions of the 8-bit product families share.
+extension Preparation {
+  /// The quantisation of a uint8 operand, per tensor or per position of its last axis.
+  func quantization(
+    _ instruction: any Instruction, _ name: String, _ operand: Operand, perChannel: Bool
+  ) throws(InstructionError) -> Quantization {
+    let spec = self[operand]
+    try require(spec.type == .uint8, instruction, "\(name) is \(spec.type), must be uint8")
+    guard let quantization = spec.quantization else {
+      throw InstructionError(type(of: instruction).opcode, "\(name) lacks its quantisation")
+    }
+    try require(
+      quantization.fits(.uint8, count: spec.rowLength)
+        && (perChannel || !quantization.isPerChannel),
+      instruction, "\(name) has \(quantization) for \(spec.rowLength) channels")
+    return quantization
+  }
+
+  /// The scales of int8 weights, one or one per column; their zero points must be 0.
+  func weightScales(
+    _ instruction: any Instruction, _ weights: Operand, columns: Int
+  ) throws(InstructionError) -> Quantization {
+    let spec = self[weights]
+    try require(spec.type == .int8, instruction, "weights are \(spec.type), must be int8")
+    guard let quantization = spec.quantization else {
+      throw InstructionError(type(of: instruction).opcode, "weights lack their quantisation")
+    }
+    try require(
+      quantization.fits(.int8, count: columns) && quantization.zeroPoints.allSatisfy { $0 == 0 },
+      instruction, "weights have \(quantization) for \(columns) columns")
+    return quantization
+  }
+
+  /// Offsets, residual and y must be what an 8-bit product can store.
+  ///
+  /// - Parameter offsetCount: the entries of `offsets`; nil where they must be absent
+  func checkQuantizedStore(
+    _ instruction: any Instruction, offsets: Operand, offsetCount: Int?, residual: Operand,
+    y: Operand, columns: Int, activation: Activation, perChannel: Bool = true
+  ) throws(InstructionError) {
+    let output = self[y]
+    try checkStored(instruction, "y", y, perChannel: perChannel)
+    try require(
+      activation.function.isVector, instruction,
+      "\(activation.function) cannot be applied in a store")
+    if let offsetCount {
+      let spec = self[offsets]
+      try require(
+        spec.type == .int32 && spec.isDense && spec.shape == [offsetCount], instruction,
+        "offsets are \(spec.type) \(spec.shape), must be int32 \(offsetCount)")
+    } else {
+      try require(!offsets.isPresent, instruction, "offsets are made at run time")
+    }
+    if residual.isPresent {
+      let spec = self[residual]
+      try checkStored(instruction, "residual", residual, perChannel: perChannel)
+      try require(
+        spec.shape == output.shape, instruction,
+        "residual is \(spec.shape), must be like y, \(output.shape)")
+    }
+  }
+
+  private func checkStored(
+    _ instruction: any Instruction, _ name: String, _ operand: Operand, perChannel: Bool
+  ) throws(InstructionError) {
+    let spec = self[operand]
+    if spec.type != .float32 {
+      _ = try quantization(instruction, name, operand, perChannel: perChannel)
+    }
+    try require(
+      spec.rowStride >= spec.rowLength, instruction,
+      "rows of \(name) overlap: stride \(spec.rowStride) for \(spec.rowLength) elements")
+  }
+}
