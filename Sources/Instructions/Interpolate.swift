@@ -8,6 +8,9 @@ import Tensors
 /// x: float32, bfloat16, uint8, int8, int32 (the nearest filter: any type); y: x's type; o runs
 /// over the axes before `axis`, i over those behind the resized ones. The extents are those of x
 /// and y; the fields hold what they do not say. The rules are those of ONNX's Resize.
+///
+/// uint8 tensors with a quantisation, which x and y then share, are blended as what they stand for:
+/// rounded half to even and saturated, the same bits on every ISA. Without one, bytes are cut off.
 package struct Interpolate: Instruction {
   package static let opcode = "interpolate"
 
@@ -33,6 +36,10 @@ package struct Interpolate: Instruction {
   var type = ElementType.float32
   /// Floats in one part's scratch row.
   var scratchStride = 0
+  /// The element type of blends by kernels; nil where they are portable.
+  private var blendType: ResizeKernel.Element?
+  /// What stands for `extrapolation` in quantised tensors.
+  private var extrapolatedByte: UInt8 = 0
   private var kernel: ResizeKernel?
 
   package init() {}
@@ -85,6 +92,7 @@ package struct Interpolate: Instruction {
       taps.append(axisTaps)
     }
     kernel = ResizeKernel.best(isas: preparation.isas)
+    try chooseBlend(x, y, preparation)
     rows = count == 2 ? taps[0] : AxisTaps.same
     columns = taps[count - 1]
     if filter != .nearest || coordinates == .cropAndResize {
@@ -94,6 +102,28 @@ package struct Interpolate: Instruction {
       scratchStride = (floats.partialValue + 15) / 16 * 16
       preparation.requestScratch(scratchStride * 4 * preparation.parts)
     }
+  }
+
+  private mutating func chooseBlend(
+    _ x: TensorSpec, _ y: TensorSpec, _ preparation: Preparation
+  ) throws(InstructionError) {
+    switch type {
+    case .float32: blendType = .float32
+    case .bfloat16: blendType = .bfloat16
+    case .uint8: blendType = x.quantization == nil ? nil : .uint8
+    default: blendType = nil
+    }
+    try preparation.require(
+      x.quantization == y.quantization, self, "x and y stand for different numbers")
+    guard let quantization = x.quantization else { return }
+    // A channel keeps its scale only where it keeps its place.
+    let keepsChannels = axis + parameters.count / 3 < x.shape.rank
+    try preparation.require(
+      !quantization.isPerChannel || keepsChannels && coordinates != .cropAndResize, self,
+      "cannot resize with \(quantization)")
+    let value = (extrapolation / quantization.scale(0)).rounded(.toNearestOrEven)
+    extrapolatedByte = UInt8(
+      clamping: Int(saturating: value + Float(quantization.zeroPoint(0))))
   }
 
   private func rule(_ position: Int, from source: Int, to target: Int) -> Interpolation.Rule {
@@ -112,8 +142,8 @@ package struct Interpolate: Instruction {
       pick(context)
       return
     }
+    if let blendType { return blend(blendType, context) }
     switch type {
-    case .float32, .bfloat16: blendFloats(context)
     case .uint8: blend(UInt8.self, context, { Float($0) }, { UInt8(min(max($0, 0), 255)) })
     case .int8: blend(Int8.self, context, { Float($0) }, { Int8(min(max($0, -128), 127)) })
     default: blend(Int32.self, context, { Float($0) }, { Int32(clamping: Int(saturating: $0)) })
@@ -154,9 +184,9 @@ package struct Interpolate: Instruction {
     case type.byteCount where length == 4: pickElements(from, to, places, UInt32.self)
     case type.byteCount where length == 8: pickElements(from, to, places, UInt64.self)
     default:
-      for k in 0..<columns.count {
-        (to + k * length).copyMemory(from: from + Int(places[k]) * length, byteCount: length)
-      }
+      kernel?.pickPixels(
+        from.assumingMemoryBound(to: UInt8.self), places, count: columns.count, length: length,
+        to: to.assumingMemoryBound(to: UInt8.self))
     }
   }
 
@@ -170,10 +200,9 @@ package struct Interpolate: Instruction {
     for k in 0..<columns.count { target[k] = source[Int(places[k])] }
   }
 
-  /// As `blend`, by kernels.
-  private func blendFloats(_ context: borrowing ExecutionContext) {
+  /// Blends by kernels.
+  private func blend(_ element: ResizeKernel.Element, _ context: borrowing ExecutionContext) {
     guard let kernel else { return }
-    let isBFloat16 = type == .bfloat16
     let size = type.byteCount
     let scratch =
       context.scratch.assumingMemoryBound(to: Float.self) + scratchStride * context.part
@@ -189,13 +218,13 @@ package struct Interpolate: Instruction {
       let plane = row / rows.count * rows.sourceExtent * sourceRow
       rows.withTaps(j) { places, weights in
         kernel.blendRows(
-          context.pointer(input) + plane * size, isBFloat16: isBFloat16, places, weights,
+          context.pointer(input) + plane * size, element, places, weights,
           taps: rows.tapCount, row: sourceRow, to: scratch)
       }
       columns.withTaps(0) { places, weights in
         kernel.blendPixels(
           scratch, places, weights, taps: columns.tapCount, count: columns.count, inner: inner,
-          to: to, isBFloat16: isBFloat16)
+          to: to, element)
       }
       guard columns.hasOutside else { continue }
       for k in 0..<columns.count where columns.isOutside(k) {
@@ -206,6 +235,11 @@ package struct Interpolate: Instruction {
 
   /// Sets elements of an output row to the extrapolation value.
   private func fill(_ row: UnsafeMutableRawPointer, _ range: Range<Int>) {
+    if type == .uint8 {
+      (row + range.lowerBound).initializeMemory(
+        as: UInt8.self, repeating: extrapolatedByte, count: range.count)
+      return
+    }
     let target = FloatElements(row, type)
     for i in range { target[i] = extrapolation }
   }

@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// The two halves of a separable interpolation; `resize.h` states what they compute.
+/// The two halves of a separable interpolation, and the choice of pixels; `resize.h` states what they compute.
 ///
 /// Sendable because it points into a constant table.
 package struct ResizeKernel: @unchecked Sendable, CustomStringConvertible {
@@ -24,13 +24,20 @@ package struct ResizeKernel: @unchecked Sendable, CustomStringConvertible {
     return kernel
   }
 
+  /// The element types of tensors; bytes are quantised. Raw values are those of `resize.h`.
+  package enum Element: UInt32, Sendable {
+    case float32 = 0
+    case bfloat16 = 1
+    case uint8 = 2
+  }
+
   /// target[i] = Σ weights[t] · source[places[t] · row + i]
   @inline(__always)
   package func blendRows(
-    _ source: UnsafeRawPointer, isBFloat16: Bool, _ places: UnsafePointer<Int32>,
+    _ source: UnsafeRawPointer, _ type: Element, _ places: UnsafePointer<Int32>,
     _ weights: UnsafePointer<Float>, taps: Int, row: Int, to target: UnsafeMutablePointer<Float>
   ) {
-    entry.pointee.rows(source, isBFloat16 ? 1 : 0, places, weights, taps, row, target)
+    entry.pointee.rows(source, type.rawValue, places, weights, taps, row, target)
   }
 
   /// target[k · inner + i] = Σ weights[k · taps + t] · source[places[k · taps + t] · inner + i]
@@ -38,8 +45,17 @@ package struct ResizeKernel: @unchecked Sendable, CustomStringConvertible {
   package func blendPixels(
     _ source: UnsafePointer<Float>, _ places: UnsafePointer<Int32>,
     _ weights: UnsafePointer<Float>, taps: Int, count: Int, inner: Int,
-    to target: UnsafeMutableRawPointer, isBFloat16: Bool
+    to target: UnsafeMutableRawPointer, _ type: Element
   ) {
-    entry.pointee.pixels(source, places, weights, taps, count, inner, target, isBFloat16 ? 1 : 0)
+    entry.pointee.pixels(source, places, weights, taps, count, inner, target, type.rawValue)
+  }
+
+  /// target[k · length + i] = source[places[k] · length + i], in bytes
+  @inline(__always)
+  package func pickPixels(
+    _ source: UnsafePointer<UInt8>, _ places: UnsafePointer<Int32>, count: Int, length: Int,
+    to target: UnsafeMutablePointer<UInt8>
+  ) {
+    entry.pointee.pick(source, places, count, length, target)
   }
 }

@@ -2,14 +2,16 @@
 #include "cpu.h"
 #include "resize.h"
 
-#define KERNEL(suffix, name, isa)                 \
+#define KERNEL(suffix, name, isa)                   \
   apus_blend_tensor_rows apus_resize_rows_##suffix; \
-  apus_blend_pixels apus_resize_pixels_##suffix;
+  apus_blend_pixels apus_resize_pixels_##suffix;    \
+  apus_pick_pixels apus_resize_pick_##suffix;
 #include "kernels.inc"
 #undef KERNEL
 
-#define KERNEL(suffix, name, isa) \
-  {name, isa, apus_resize_rows_##suffix, apus_resize_pixels_##suffix},
+#define KERNEL(suffix, name, isa)                                     \
+  {name, isa, apus_resize_rows_##suffix, apus_resize_pixels_##suffix, \
+   apus_resize_pick_##suffix},
 static const struct apus_resize_kernel kernels[] = {
 #include "kernels.inc"
 };
