@@ -2,16 +2,19 @@ extension JSONNode {
   /// Reads one JSON document (RFC 8259, strictly: no comments, no trailing commas, no repeated
   /// keys, nothing after the end).
   ///
-  /// Objects and arrays may nest `depthLimit` deep; texts above `byteLimit` are refused.
+  /// Objects and arrays may nest `depthLimit` deep; texts above `byteLimit` are refused. The values
+  /// of the keys `skipped` are checked like all others, but left out as null: what nobody needs
+  /// takes no memory.
   package init(
-    parsing bytes: [UInt8], byteLimit: Int = 64 << 20, depthLimit: Int = 64
+    parsing bytes: [UInt8], byteLimit: Int = 64 << 20, depthLimit: Int = 64,
+    skipping skipped: Set<String> = []
   ) throws(JSONError) {
     guard bytes.count <= byteLimit else {
       throw JSONError(
         position: TextPosition(line: 1, column: 1),
         message: "\(bytes.count) bytes of JSON; at most \(byteLimit) are accepted")
     }
-    var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
+    var parser = JSONParser(bytes: bytes, depthLimit: depthLimit, skipped: skipped)
     self = try parser.document()
   }
 
@@ -25,6 +28,7 @@ extension JSONNode {
 private struct JSONParser {
   let bytes: [UInt8]
   let depthLimit: Int
+  let skipped: Set<String>
   var index = 0
   var depth = 0
   /// The position of the byte at `counted`, moved forward on demand: each byte is counted once.
@@ -86,7 +90,9 @@ private struct JSONParser {
       guard acceptToken(":") else {
         throw error("expected ':' after the key \(JSONWriter.quoted(key))")
       }
-      fields.append(JSONNode.Field(key: key, position: position, value: try value()))
+      var value = try value()
+      if skipped.contains(key) { value.value = .null }
+      fields.append(JSONNode.Field(key: key, position: position, value: value))
       if acceptToken("}") { return fields }
       guard acceptToken(",") else { throw error("expected ',' or '}'") }
     }

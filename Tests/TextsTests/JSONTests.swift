@@ -43,6 +43,15 @@ import Testing
     #expect(throws: JSONError.self) { try JSONNode(parsing: [0x22, 0xFF, 0x22]) }
   }
 
+  @Test func `leaves out what nobody needs, but checks it`() throws {
+    let bytes = Array("{\"a\":{\"b\":[1,2]},\"c\":{\"a\":3}}".utf8)
+    let node = try JSONNode(parsing: bytes, skipping: ["a"])
+    #expect(node["a"]?.isNull == true && node["c"]?["a"]?.isNull == true)
+    #expect(throws: JSONError.self) {
+      try JSONNode(parsing: Array("{\"a\":[1,]}".utf8), skipping: ["a"])
+    }
+  }
+
   @Test func `names an unknown key, its place and the nearest known one`() throws {
     let node = try JSONNode(parsing: "{\n  \"model\": 1,\n  \"sourcs\": 2\n}")
     let error = #expect(throws: JSONError.self) {
