@@ -68,6 +68,15 @@ public struct Detector: Sendable {
     }
   }
 
+  /// The classes that the outputs tell apart, without background; nil where the kit cannot say.
+  ///
+  /// - Throws: `DetectionError` where shapes do not fit the kit.
+  package func classCount(
+    in outputs: [KitOutput], mapping: InputMapping
+  ) throws(DetectionError) -> Int? {
+    try kit.candidates(in: outputs, sample: 0, mapping: mapping).classCount
+  }
+
   private func detection(_ classIndex: Int, _ score: Float, _ box: Box) -> Detection {
     let labels = specification.labels
     return Detection(
