@@ -1,5 +1,6 @@
 import Archives
 import Compilation
+import Detections
 import Files
 import Graphs
 import Imaging
@@ -18,7 +19,7 @@ enum ApusTool {
       version: version,
       verbs: [
         CompileVerb.self, RunVerb.self, BenchVerb.self, InspectVerb.self, CompareVerb.self,
-        VerifyVerb.self, VersionVerb.self,
+        EvalVerb.self, VerifyVerb.self, VersionVerb.self,
       ], diagnose: diagnose)
     return tool.run(words).rawValue
   }
@@ -34,6 +35,7 @@ enum ApusTool {
     case let error as RuntimeError: (error.description, exitCode(error))
     case let error as ImagingError:
       (error.description, ExitCode(rawValue: error.code.exitStatus) ?? .badInput)
+    case let error as DetectionError: (error.description, .badInput)
     case let error as SpecificationError: (error.description, .usage)
     case let error as FileError: (error.message, ExitCode(error.code))
     default: ("\(error)", .internalError)

@@ -48,7 +48,8 @@ struct FrameRun {
     }
   }
 
-  private static func missingPreprocessing(_ path: String, _ port: Program.Port) -> UsageError {
+  /// The mistake of giving pictures to an input that does not say how it takes them.
+  static func missingPreprocessing(_ path: String, _ port: Program.Port) -> UsageError {
     let option = Preprocessing.suggestedOption(
       input: port.name, dimensions: port.shape.dimensions.map { $0 }, type: port.type)
     guard let option else {
