@@ -11,6 +11,7 @@ extension apus_reduce_kernel: TableEntry {}
 extension apus_softmax_kernel: TableEntry {}
 extension apus_normalize_kernel: TableEntry {}
 extension apus_pool_kernel: TableEntry {}
+extension apus_quantized_elements_kernel: TableEntry {}
 
 /// The kernels of a family for one ISA. Families whose portable execution is written in Swift have
 /// none for that.
@@ -52,6 +53,7 @@ package typealias ReduceKernel = VectorKernel<apus_reduce_kernel>
 package typealias SoftmaxKernel = VectorKernel<apus_softmax_kernel>
 package typealias NormalizeKernel = VectorKernel<apus_normalize_kernel>
 package typealias PoolKernel = VectorKernel<apus_pool_kernel>
+package typealias QuantizedElementsKernel = VectorKernel<apus_quantized_elements_kernel>
 
 extension VectorKernel where Entry == apus_elementwise_kernel {
   /// Every kernel of this build, best first.
@@ -81,4 +83,17 @@ extension VectorKernel where Entry == apus_normalize_kernel {
 extension VectorKernel where Entry == apus_pool_kernel {
   /// Every kernel of this build, best first.
   package static let all = read(apus_pool_kernels)
+}
+
+extension VectorKernel where Entry == apus_quantized_elements_kernel {
+  /// Every kernel of this build, best first.
+  package static let all = read(apus_quantized_elements_kernels)
+
+  /// The best kernel among `isas`; the portable one where none is better.
+  package static func best(isas: Set<ISA>) -> QuantizedElementsKernel {
+    guard let kernel = best(of: all, isas: isas) ?? all.last else {
+      preconditionFailure("the kernel table lacks its portable entry")
+    }
+    return kernel
+  }
 }

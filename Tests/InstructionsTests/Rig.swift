@@ -73,6 +73,11 @@ final class Rig {
     return operand
   }
 
+  /// States the order in which a tensor's elements lie.
+  func setLayout(_ layout: Layout, of operand: Operand) {
+    specs[Int(operand.index)].layout = layout
+  }
+
   private func start(_ operand: Operand) -> UnsafeMutableRawPointer {
     memory[Int(operand.index)] + Rig.guardByteCount
   }
