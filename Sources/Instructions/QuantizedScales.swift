@@ -21,12 +21,12 @@ final class QuantizedScales: @unchecked Sendable {
     guard spec.type == .uint8, let quantization = spec.quantization else {
       throw InstructionError(opcode, "\(spec.name) (\(spec.type)) has no quantisation")
     }
+    // Which axis lies last: the channel axis 1 where tensors of rank 3 and more say so.
     let rank = spec.shape.rank
-    let axis = quantization.axis
+    let last = spec.layout == .channelsLast && rank >= 3 ? 1 : rank - 1
     guard
       quantization.fits(.uint8, count: spec.rowLength),
-      !quantization.isPerChannel
-        || (0..<rank).contains(axis) && spec.layout.position(ofAxis: axis, rank: rank) == rank - 1
+      !quantization.isPerChannel || quantization.axis == last
     else {
       throw InstructionError(opcode, "\(spec.name) (\(spec.shape)) is quantised by \(quantization)")
     }

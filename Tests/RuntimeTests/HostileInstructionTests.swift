@@ -74,16 +74,21 @@ enum HostileProgram {
       TensorSpec(name: "w", type: .float32, shape: [3, 16], storage: .constant(offset: 0)),
       TensorSpec(name: "i", type: .int64, shape: [1], storage: .constant(offset: 0)),
     ]
-    // Half of the programs are of one type and one rank, so that more of them are accepted.
+    // A third of the programs are of one type and one rank, another third of one shape and of
+    // float32 and uint8, so that more of them are accepted.
     let common = types[random.below(4)]
     let rank = random.below(6)
-    let isUniform = random.below(2) == 0
+    let kind = random.below(3)
+    let isUniform = kind == 1
+    func randomExtents(_ rank: Int) -> [Int] {
+      (0..<rank).map { _ in [0, 1, 1, 2, 3, 4, 16][random.below(7)] }
+    }
+    let shared = randomExtents(rank)
     var offset = 0
     for index in 0..<6 {
-      let extents = (0..<(isUniform ? rank : random.below(6))).map { _ in
-        [0, 1, 1, 2, 3, 4, 16][random.below(7)]
-      }
-      let type = isUniform ? common : types[random.below(types.count)]
+      let extents = kind == 2 ? shared : randomExtents(isUniform ? rank : random.below(6))
+      let free = kind == 2 ? [.float32, .uint8] : types
+      let type = isUniform ? common : free[random.below(free.count)]
       var spec = TensorSpec(
         name: "t\(index)", type: type, shape: Shape(extents), storage: .arena(offset: offset))
       if random.below(8) == 0 { spec.rowStride += random.below(5) }
