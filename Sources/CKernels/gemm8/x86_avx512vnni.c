@@ -1,0 +1,298 @@
+// The 8-bit matrix product, AVX-512-VNNI.
+#if defined(__x86_64__)
+#pragma clang attribute push(                                                  \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), \
+    apply_to = function)
+
+#include <immintrin.h>
+
+#include "../math/math_avx512.h"
+#include "gemm8.h"
+
+#define MATH(name) apus_##name##_avx512
+#define GEMM8(name) name##_avx512vnni
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define NEAREST(x) _mm512_cvtps_epi32(x)
+#define SUMS __m512i
+#define LOAD_SUMS(p) _mm512_loadu_si512(p)
+#define SPLAT_SUMS(x) _mm512_set1_epi32(x)
+#define ADD_SUMS(a, b) _mm512_add_epi32(a, b)
+
+// 29 of 32 registers: 24 sums, up to 4 of B, one of A.
+#define GEMM8_ROW_LIMIT 16
+#define GEMM8_MAX_PANELS 4
+#define GEMM8_MAX_ROWS(n) ((n) == 4 ? 6 : (n) == 3 ? 8 : (n) == 2 ? 12 : 16)
+#define GEMM8_TILES                                                                 \
+  TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)                 \
+  TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3)      \
+  TILE(8, 3)                                                                        \
+  TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2) TILE(7, 2)      \
+  TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)                         \
+  TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1)      \
+  TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1) TILE(13, 1) TILE(14, 1) \
+  TILE(15, 1) TILE(16, 1)
+
+static inline __attribute__((always_inline)) __m512i broadcast_four(const uint8_t *a) {
+  int32_t four;
+  __builtin_memcpy(&four, a, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+
+#define GEMM8_MULTIPLY(acc, row, k, b, step, rows, panels)                       \
+  do {                                                                           \
+    __m512i column[GEMM8_MAX_PANELS];                                            \
+    UNROLL for (int j = 0; j < (panels); j++) {                                  \
+      column[j] = _mm512_loadu_si512((b) + (size_t)j * (step));                  \
+    }                                                                            \
+    UNROLL for (int i = 0; i < (rows); i++) {                                    \
+      const __m512i x = broadcast_four(row(i) + (k));                            \
+      UNROLL for (int j = 0; j < (panels); j++) {                                \
+        acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], x, column[j]);                \
+      }                                                                          \
+    }                                                                            \
+  } while (0)
+
+#define GEMM8_FINISH(g) choose_finish(g)
+#define GEMM8_FAST(g) adds_in_registers(g)
+#define GEMM8_FAST_FINISH(block, at, acc, rows, panels) add_tile(block, at, acc, rows, panels)
+#define GEMM8_STORE(block, at, acc, rows, panels, strided) \
+  store_tile(block, at, acc, rows, panels, strided)
+
+struct block;
+struct rows;
+static void prepare_zero_avx512vnni(struct block *block, size_t panels);
+static inline __attribute__((always_inline)) void store_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels, const int strided);
+typedef void (*finish_function)(
+    const struct block *, const struct rows *, const int32_t *sums, size_t rows, size_t panels,
+    int strided);
+static finish_function choose_finish(const struct apus_gemm8 *g);
+static int adds_in_registers(const struct apus_gemm8 *g);
+static inline __attribute__((always_inline)) void add_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels);
+
+#include "generic.h"
+
+// Four vectors of sums become 64 bytes: those of the first, then those of the second, and so on.
+// Vector i belongs to panel (i / rows of a group) % panels.
+static inline __attribute__((always_inline)) __m512i narrow(
+    const __m512i v[4], const int16_t *zero) {
+  const __m512i order =
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i low = _mm512_adds_epi16(
+      _mm512_packs_epi32(v[0], v[1]), _mm512_loadu_si512(zero));
+  const __m512i high = _mm512_adds_epi16(
+      _mm512_packs_epi32(v[2], v[3]), _mm512_loadu_si512(zero + 32));
+  return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
+}
+
+// The panel of each of the four vectors that are stored together.
+static inline __attribute__((always_inline)) int panel_of(int i, int panels) {
+  return panels == 3 ? (i < 3 ? i : 0) : i % panels;
+}
+
+static void prepare_zero_avx512vnni(struct block *block, size_t panels) {
+  __m512i v[4];
+  for (int i = 0; i < 4; i++) {
+    const int panel = panel_of(i, (int)panels);
+    v[i] = _mm512_loadu_si512(block->g->store.zero + block->column + 16 * panel);
+  }
+  _mm512_store_si512(block->zero, _mm512_packs_epi32(v[0], v[1]));
+  _mm512_store_si512(block->zero + 32, _mm512_packs_epi32(v[2], v[3]));
+}
+
+// The bounds of the panels, repeated where several rows are stored together.
+static inline __attribute__((always_inline)) __m512i bounds(const uint8_t *p, const int panels) {
+  if (panels == 1) return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)p));
+  if (panels == 2) return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p));
+  return _mm512_loadu_si512(p);
+}
+
+// Writes the bytes of a group of rows, of which `i` is the first.
+static inline __attribute__((always_inline)) void put(
+    const struct block *block, const struct rows *at, __m512i bytes, const int i, const int rows,
+    const int panels, const int strided) {
+  const int group = panels > 2 ? 1 : 4 / panels;
+  const int whole = block->columns == 16 * (size_t)panels;
+  const __mmask64 some = _cvtu64_mask64(~0ull >> (64 - block->columns));
+  uint8_t *base = (uint8_t *)block->g->store.y + (ptrdiff_t)block->column;
+  UNROLL for (int q = 0; q < group; q++) {
+    if (i + q >= rows) break;
+    uint8_t *y = base + (strided ? at->y[0] + (i + q) * block->g->y_pixel : at->y[i + q]);
+    const __m128i quarters[4] = {
+        _mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32(bytes, 1),
+        _mm512_extracti32x4_epi32(bytes, 2), _mm512_extracti32x4_epi32(bytes, 3)};
+    const __m256i halves[2] = {
+        _mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64(bytes, 1)};
+    if (panels == 1) {
+      if (whole) {
+        _mm_storeu_si128((__m128i *)y, quarters[q]);
+      } else {
+        _mm_mask_storeu_epi8(y, (__mmask16)some, quarters[q]);
+      }
+    } else if (panels == 2) {
+      if (whole) {
+        _mm256_storeu_si256((__m256i *)y, halves[q]);
+      } else {
+        _mm256_mask_storeu_epi8(y, (__mmask32)some, halves[q]);
+      }
+    } else if (!whole) {
+      _mm512_mask_storeu_epi8(y, some, bytes);
+    } else if (panels == 3) {
+      _mm256_storeu_si256((__m256i *)y, halves[0]);
+      _mm_storeu_si128((__m128i *)(y + 32), quarters[2]);
+    } else {
+      _mm512_storeu_si512(y, bytes);
+    }
+  }
+}
+
+// The direct store. A group of four vectors holds one row of 3 or 4 panels, 2 rows of 2, 4 of 1.
+static inline __attribute__((always_inline)) void store_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels, const int strided) {
+  const struct apus_quantized_store *s = &block->g->store;
+  const int group = panels > 2 ? 1 : 4 / panels;
+  UNROLL for (int i = 0; i < rows; i += group) {
+    __m512i v[4];
+    UNROLL for (int q = 0; q < 4; q++) {
+      const int panel = panel_of(q, panels);
+      int row = i + (panels > 2 ? 0 : q / panels);
+      row = row < rows ? row : rows - 1;
+      const __m512 scaled = _mm512_mul_ps(
+          _mm512_cvtepi32_ps(acc[row][panel]),
+          _mm512_loadu_ps(s->multiplier + block->column + 16 * panel));
+      v[q] = _mm512_cvtps_epi32(scaled);
+    }
+    __m512i bytes = narrow(v, block->zero);
+    if (block->clamped) {
+      bytes = _mm512_max_epu8(bytes, bounds(s->low + block->column, panels));
+      bytes = _mm512_min_epu8(bytes, bounds(s->high + block->column, panels));
+    }
+    put(block, at, bytes, i, rows, panels, strided);
+  }
+}
+
+// The general store to bytes where the function is a clamp and the residual, if any, bytes.
+struct clamp {
+  struct apus_quantized_store s;
+  size_t column;
+  uint64_t some;         // the columns that exist
+  const uint8_t *added;  // the residual's first column
+  __m512 low, high;
+};
+
+static inline __attribute__((always_inline)) struct clamp make_clamp(const struct block *block) {
+  const struct apus_quantized_store s = block->g->store;
+  const float infinity = __builtin_inff();
+  const uint32_t function = s.activation.function;
+  return (struct clamp){
+      s, block->column, ~0ull >> (64 - block->columns),
+      (const uint8_t *)s.residual + (ptrdiff_t)block->column,
+      _mm512_set1_ps(
+          function == APUS_RELU ? 0.0f : function == APUS_CLIP ? s.activation.alpha : -infinity),
+      _mm512_set1_ps(function == APUS_CLIP ? s.activation.beta : infinity)};
+}
+
+// The sums of a panel as integers of y without the zero point; the residual's row lies at `from`.
+// `residual` is a constant, 0: none, 1: before the function, 2: after it.
+static inline __attribute__((always_inline)) __m512i clamp_sums(
+    const struct clamp *c, __m512i sums, const int panel, ptrdiff_t from, const int residual) {
+  const size_t n = c->column + 16 * (size_t)panel;
+  __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(c->s.multiplier + n));
+  __m512 other = _mm512_setzero_ps();
+  if (residual) {
+    const __m128i bytes =
+        _mm_maskz_loadu_epi8((__mmask16)(c->some >> (16 * panel)), c->added + from + 16 * panel);
+    const __m512i centred = _mm512_sub_epi32(
+        _mm512_cvtepu8_epi32(bytes), _mm512_loadu_si512(c->s.residual_zero + n));
+    other = _mm512_mul_ps(_mm512_cvtepi32_ps(centred), _mm512_loadu_ps(c->s.residual_scale + n));
+  }
+  if (residual == 1) x = _mm512_add_ps(x, other);
+  // The operands' order keeps a NaN, as the functions do.
+  x = _mm512_min_ps(c->high, _mm512_max_ps(c->low, x));
+  if (residual == 2) x = _mm512_add_ps(x, other);
+  x = _mm512_mul_ps(x, _mm512_loadu_ps(c->s.inverse + n));
+  // What is too small, and a NaN, becomes the least integer and so saturates downwards.
+  return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1048576.0f), x));
+}
+
+// The row of vector q of the group that begins with row i.
+static inline __attribute__((always_inline)) int row_of(int i, int q, int rows, int panels) {
+  const int row = i + (panels > 2 ? 0 : q / panels);
+  return row < rows ? row : rows - 1;
+}
+
+// A strided tile with a residual before the function, from registers.
+static inline __attribute__((always_inline)) void add_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels) {
+  const struct clamp c = make_clamp(block);
+  const ptrdiff_t step = block->g->residual_pixel;
+  UNROLL for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
+    __m512i v[4];
+    UNROLL for (int q = 0; q < (panels == 3 ? 3 : 4); q++) {
+      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
+      v[q] = clamp_sums(&c, acc[row][panel], panel, at->residual[0] + row * step, 1);
+    }
+    if (panels == 3) v[3] = v[0];
+    put(block, at, narrow(v, block->zero), i, rows, panels, 1);
+  }
+}
+
+static inline __attribute__((always_inline)) void clamp_rows(
+    const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
+    const int panels, const int residual, const int strided) {
+  const struct clamp c = make_clamp(block);
+  const ptrdiff_t step = block->g->residual_pixel;
+  for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
+    __m512i v[4];
+    UNROLL for (int q = 0; q < (panels == 3 ? 3 : 4); q++) {
+      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
+      v[q] = clamp_sums(
+          &c, _mm512_load_si512(sums + 16 * (row * panels + panel)), panel,
+          strided ? at->residual[0] + row * step : at->residual[row], residual);
+    }
+    if (panels == 3) v[3] = v[0];
+    put(block, at, narrow(v, block->zero), i, rows, panels, strided);
+  }
+}
+
+static __attribute__((noinline)) void clamp_tile(
+    const struct block *block, const struct rows *at, const int32_t *sums, size_t rows,
+    size_t panels, int strided) {
+  const struct apus_quantized_store *s = &block->g->store;
+  const unsigned residual = s->residual ? s->residual_last ? 2 : 1 : 0;
+  switch ((panels * 3 + residual) * 2 + (unsigned)strided) {
+#define CASE(panels, residual, strided)                                \
+  case (panels * 3 + residual) * 2 + strided:                          \
+    clamp_rows(block, at, sums, (int)rows, panels, residual, strided); \
+    break;
+#define CASES(panels)                                                  \
+  CASE(panels, 0, 0) CASE(panels, 1, 0) CASE(panels, 2, 0)             \
+  CASE(panels, 0, 1) CASE(panels, 1, 1) CASE(panels, 2, 1)
+    CASES(1) CASES(2) CASES(3) CASES(4)
+#undef CASE
+#undef CASES
+    default: break;
+  }
+}
+
+static finish_function choose_finish(const struct apus_gemm8 *g) {
+  const struct apus_quantized_store *s = &g->store;
+  const int bytes =
+      s->y_type == APUS_UINT8 && !(s->residual && s->residual_type != APUS_UINT8);
+  return bytes && s->activation.function <= APUS_CLIP ? clamp_tile : finish_tile_avx512vnni;
+}
+
+// Before and after the identity are one.
+static int adds_in_registers(const struct apus_gemm8 *g) {
+  const struct apus_quantized_store *s = &g->store;
+  return choose_finish(g) == clamp_tile && s->residual &&
+         (!s->residual_last || s->activation.function == APUS_IDENTITY);
+}
+
+#pragma clang attribute pop
+#endif
