@@ -11,7 +11,7 @@ struct MachineBench {
 
   func run() throws -> ExitCode {
     let isas = try SharedOptions.isas(given)
-    let rows = ["fp32", "bf16"].map { ($0, MachinePeak.measure(precision: $0, isas: isas)) }
+    let rows = ["fp32", "bf16", "int8"].map { ($0, MachinePeak.measure(precision: $0, isas: isas)) }
     if given[SharedOptions.json] {
       var writer = JSONWriter(isIndented: true)
       writer.object { object in

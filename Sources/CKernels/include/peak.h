@@ -10,5 +10,8 @@ int64_t apus_peak_portable(float *sink);
 int64_t apus_peak_f32_avx2(float *sink);
 int64_t apus_peak_f32_avx512(float *sink);
 int64_t apus_peak_bf16_avx512bf16(float *sink);
+int64_t apus_peak_i8_avx2(float *sink);
+int64_t apus_peak_i8_avxvnni(float *sink);
+int64_t apus_peak_i8_avx512vnni(float *sink);
 
 #endif
