@@ -22,7 +22,7 @@ import Testing
   }
 
   /// The logical matrices of a batch [.., rows, columns], moved to where they lie in memory.
-  static func arrange(_ values: [Float], _ shape: [Int], transposed: Bool, heads: Bool) -> [Float] {
+  static func arrange<T>(_ values: [T], _ shape: [Int], transposed: Bool, heads: Bool) -> [T] {
     let (rows, columns) = (shape[shape.count - 2], shape[shape.count - 1])
     let count = shape.dropLast(2).reduce(1, *)
     let heads = heads ? shape[shape.count - 3] : 1
