@@ -38,6 +38,7 @@ public enum InstructionCatalog {
     QuantizedConvolution.self,
     QuantizedMatrixMultiply.self,
     QuantizeToUInt8.self,
+    QuantizedTransposedConvolution.self,
     Recurrence.self,
     Reduce.self,
     ReverseRuns.self,

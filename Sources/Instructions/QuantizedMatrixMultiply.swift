@@ -38,6 +38,9 @@ public struct QuantizedMatrixMultiply: Instruction {
 
   private var plan: QuantizedMatrixPlan?
 
+  /// More matrices than any network has; each takes some memory.
+  private static let matrixLimit = 1 << 20
+
   public init() {}
 
   public mutating func visit(_ visitor: inout some FieldVisitor) {
@@ -68,6 +71,9 @@ public struct QuantizedMatrixMultiply: Instruction {
       try preparation.checkSize(self, spec.shape.dimensions + [spec.rowStride])
     }
     try preparation.checkSize(self, [result.batchCount, result.rows, result.columns, left.columns])
+    try preparation.require(
+      result.batchCount <= QuantizedMatrixMultiply.matrixLimit, self,
+      "y is \(preparation[y].shape), too many matrices")
     let source = try preparation.quantization(self, "A", a, perChannel: false)
     try preparation.require(
       left.rows == result.rows, self, "A has \(left.rows) rows, y has \(result.rows)")

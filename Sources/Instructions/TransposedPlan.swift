@@ -61,44 +61,27 @@ struct TransposedPlan: Sendable {
     runLength = runs.paddedLength
     depth = runs.depth
 
-    /// The first output coordinate with a remainder.
-    func first(_ remainder: Int, _ axis: Int) -> Int {
-      let difference = (remainder - pads[axis]) % strides[axis]
-      return difference < 0 ? difference + strides[axis] : difference
-    }
-    /// The input coordinate that a tap shows to the first output coordinate.
-    func tap(_ k: Int, _ remainder: Int, _ axis: Int) -> Int {
-      (first(remainder, axis) + pads[axis] - k * dilations[axis]) / strides[axis]
-    }
-    let tapsY = phases.flatMap { phase in phase.taps.map { tap($0.ky, phase.remainderY, 0) } }
-    let tapsX = phases.flatMap { phase in phase.taps.map { tap($0.kx, phase.remainderX, 1) } }
-    let (low, high) = (tapsY.min() ?? 0, tapsY.max() ?? 0)
-    let (left, right) = (tapsX.min() ?? 0, tapsX.max() ?? 0)
-    (firstTap, tapSpan) = (low, high - low + 1)
-    lines = (outputHeight + strides[0] - 1) / strides[0]
-    let phaseWidth = (outputWidth + strides[1] - 1) / strides[1]
+    let geometry = TransposedGeometry(
+      input: input, output: output, phases: phases, strides: strides, pads: pads,
+      dilations: dilations)
+    (firstTap, tapSpan) = (geometry.firstTap, geometry.tapSpan)
+    lines = geometry.lines
     isStaged =
-      input.type != weightType || runs.length != runs.paddedLength
-      || (low, high, left, right) != (0, 0, 0, 0) || lines > height || phaseWidth > width
+      input.type != weightType || runs.length != runs.paddedLength || !geometry.staysInside
     staged = StagedInput(
       height: height, imageWidth: width, channels: input.rowLength, rowStride: input.rowStride,
       isSourceBFloat16: input.type == .bfloat16, isTargetBFloat16: isBFloat16,
-      width: phaseWidth + right - left, padLeft: -left,
+      width: geometry.stagedWidth, padLeft: geometry.padLeft,
       rounding: BFloat16Rounding(isas: preparation.isas))
     let pixelStride = isStaged ? input.rowLength : input.rowStride
     let lineStride = pixelStride * (isStaged ? staged.width : width)
     var before = 0
     var found: [Phase] = []
-    for phase in phases {
-      let (y, x) = (first(phase.remainderY, 0), first(phase.remainderX, 1))
+    for phase in geometry.phases {
       found.append(
         Phase(
-          y: y, x: x, lines: max(0, (outputHeight - y + strides[0] - 1) / strides[0]),
-          width: max(0, (outputWidth - x + strides[1] - 1) / strides[1]),
-          runs: phase.taps.map { taps in
-            (tap(taps.ky, phase.remainderY, 0) - low) * lineStride
-              + (tap(taps.kx, phase.remainderX, 1) - left) * pixelStride
-          }, depth: before))
+          y: phase.y, x: phase.x, lines: phase.lines, width: phase.width,
+          runs: phase.taps.map { $0.line * lineStride + $0.pixel * pixelStride }, depth: before))
       before += phase.taps.count * runs.paddedLength
     }
     self.phases = found
@@ -111,7 +94,9 @@ struct TransposedPlan: Sendable {
   }
 
   /// The extents of a part's scratch memory.
-  var stagedExtents: [Int] { isStaged ? [tapSpan + stripLines, staged.width, staged.channels] : [] }
+  var stagedExtents: [Int] {
+    isStaged ? [tapSpan + stripLines, staged.width, staged.channels] : []
+  }
 
   private var stagedByteCount: Int {
     isStaged ? staged.byteCount(lines: stripLines + tapSpan - 1) : 0

@@ -72,6 +72,31 @@ extension WeightPacking {
     }
   }
 
+  /// The sums of a transposed convolution's weights over the taps of each phase, which its offsets
+  /// need: `[strideY · strideX][Cout]`, phases as `TransposedPhase.all` orders them.
+  package static func transposedSums(
+    quantized weights: [Int8], shape: Shape, groups: Int = 1, strides: [Int],
+    dilations: [Int] = [1, 1]
+  ) -> [[Int32]] {
+    let (channels, columns) = (shape[0] / groups, shape[1])
+    let (height, width) = (shape[2], shape[3])
+    let phases = TransposedPhase.all(
+      kernel: [height, width], strides: strides, dilations: dilations)
+    return phases.map { phase in
+      (0..<groups * columns).map { output in
+        let (group, column) = (output / columns, output % columns)
+        var sum: Int32 = 0
+        for channel in 0..<channels {
+          let row = (group * channels + channel) * columns + column
+          for tap in phase.taps {
+            sum &+= Int32(weights[(row * height + tap.ky) * width + tap.kx])
+          }
+        }
+        return sum
+      }
+    }
+  }
+
   /// Fills panels; `element(group, run, index in run, column)` gives a weight.
   private static func packBytes(
     groups: Int, columns: Int, runs: Runs, element: (Int, Int, Int, Int) -> Int8
