@@ -39,14 +39,39 @@ extension WeightPacking {
     }
   }
 
-  /// Packs the weights of a `depthwise_convolution_int8`: ONNX `[C, 1, kh, kw]` to `[kh · kw, C]`.
+  /// The channels that packed depthwise weights keep together.
+  static let depthwiseBlock = 64
+
+  /// The shape of packed depthwise weights: blocks of channels, groups of 4 kernel rows, kernel
+  /// columns, and what a block has in a column of a group.
+  static func depthwiseShape(kernel: [Int], channels: Int) -> Shape {
+    [
+      (channels + depthwiseBlock - 1) / depthwiseBlock, (kernel[0] + 3) / 4, kernel[1],
+      4 * depthwiseBlock,
+    ]
+  }
+
+  /// Packs the weights of a `depthwise_convolution_int8`: ONNX `[C, 1, kh, kw]` to
+  /// `[C/64][kh/4][kw][256]`, zeros where there is no channel or no kernel row.
+  ///
+  /// Of the 256 weights, that of channel c and kernel row r is at `[c/4 % 4][c/16][c % 4][r]`,
+  /// which is the order that bytes of image rows get by unpacking (`depthwise8.h`).
   package static func depthwise(quantized weights: [Int8], shape: Shape) -> TensorBuffer {
-    let (channels, taps) = (shape[0], shape[2] * shape[3])
-    var packed = [Int8](repeating: 0, count: channels * taps)
+    let (channels, height, width) = (shape[0], shape[2], shape[3])
+    let target = depthwiseShape(kernel: [height, width], channels: channels)
+    var packed = [Int8](repeating: 0, count: target.elementCount)
     for channel in 0..<channels {
-      for tap in 0..<taps { packed[tap * channels + channel] = weights[channel * taps + tap] }
+      let (block, c) = channel.quotientAndRemainder(dividingBy: depthwiseBlock)
+      let place = c / 4 % 4 * 64 + c / 16 * 16 + c % 4 * 4
+      for y in 0..<height {
+        for x in 0..<width {
+          let column = (block * target[1] + y / 4) * width + x
+          packed[column * 4 * depthwiseBlock + place + y % 4] =
+            weights[(channel * height + y) * width + x]
+        }
+      }
     }
-    return TensorBuffer(.int8, [taps, channels], packed)
+    return TensorBuffer(.int8, target, packed)
   }
 
   /// Packs the weights of a `transposed_convolution_int8`.

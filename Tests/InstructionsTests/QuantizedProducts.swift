@@ -6,6 +6,8 @@ import Tensors
 /// The store of an 8-bit product in plain Swift, and random operands for it.
 struct ProductStore {
   var xScale: Float = 1
+  /// One per column, where x has them.
+  var xScales: [Float] = []
   /// One per column, or one.
   var weightScales: [Float] = [1]
   var scale: Float = 1
@@ -50,7 +52,8 @@ struct ProductStore {
   var isExact: Bool { [.identity, .relu, .clip].contains(activation.function) }
 
   func multiplier(_ n: Int) -> Double {
-    Double(xScale) * Double(weightScales[weightScales.count == 1 ? 0 : n]) * Double(scale)
+    Double(xScales.isEmpty ? xScale : xScales[n])
+      * Double(weightScales[weightScales.count == 1 ? 0 : n]) * Double(scale)
   }
 
   private func index(_ q: Quantization, _ n: Int) -> Int { q.scales.count == 1 ? 0 : n }

@@ -1,0 +1,359 @@
+// 8-bit depthwise convolution on vectors of channels.
+//
+// The bytes of a column of four image rows are interleaved, channel by channel, by unpacking them
+// twice; one product of bytes then adds four taps to a channel's sum. In this order vector q of 4
+// holds channels 16 l + 4 q + i in its lanes l of 16 bytes, and packing sums to bytes undoes it, so
+// nothing is ever permuted. For the usual windows a line of output is swept from left to right:
+// each column is interleaved once and added to every output pixel that sees it, whose sums stand in
+// a ring of registers.
+//
+// Included once per width of vectors, after these have been defined:
+//   NAME(name)               suffixes a name
+//   OP(name)                 the intrinsics of this width, LANES their lanes of 16 bytes
+//   HELD                     the widest window whose weights stay in registers
+//   LOAD(p)                  a vector
+//   COMBINE(a, b, c, d)      the first LANES of four __m128i as one vector
+//   DOT(sum, x, w)           adds the four products of unsigned and signed bytes per 32 bits
+//   STORE(p, v, n)           the first n bytes
+//   BYTES, FLOATS            the vector types
+//   MATH(name)               functions of vectors of floats
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+// Keeps the compiler from holding in registers what a pointer leads to: sums and weights need them.
+#define NOT_HELD(pointer) __asm__("" : "+r"(pointer))
+
+// The most output pixels of a line that see one column.
+#define RING 5
+
+// What the store of a block of channels multiplies and adds, in the order of the sums.
+struct NAME(columns) {
+  FLOATS multiplier[4];
+  BYTES offset[4];
+  BYTES zero[2];  // of 16 bits, in pairs of vectors
+  BYTES low, high;
+  FLOATS inverse[4];
+  FLOATS residual_scale[4];
+  BYTES residual_zero[4];
+};
+
+// A block of channels on one line of output.
+struct NAME(line) {
+  const struct apus_depthwise8 *d;
+  const struct NAME(columns) * columns;
+  ptrdiff_t oy;
+  ptrdiff_t c;  // the first channel
+  ptrdiff_t n;  // channels, at most the vectors' width
+  const int8_t *weights;
+  const uint8_t *padding;
+  // Where a uint8 y stands, and what its pixels are.
+  uint8_t *y;
+  ptrdiff_t y_pixel;
+  ptrdiff_t y_width;
+  // The line itself: sweeps work on a copy, whose members no store to y can change.
+  const struct NAME(line) * whole;
+};
+
+// 32-bit elements [n] in the order of the sums: vector q. Reads up to 12 bytes too many.
+INLINE BYTES NAME(ordered)(const void *p, int q, ptrdiff_t n) {
+  __m128i part[4];
+  UNROLL for (int l = 0; l < 4; l++) {
+    const ptrdiff_t at = 16 * l + 4 * q;
+    part[l] = at < n ? _mm_loadu_si128((const __m128i *)((const char *)p + 4 * at))
+                     : _mm_setzero_si128();
+  }
+  return COMBINE(part[0], part[1], part[2], part[3]);
+}
+
+INLINE void NAME(read_columns)(
+    struct NAME(columns) * to, const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t n) {
+  const struct apus_quantized_store *s = &d->store;
+  BYTES zero[4];
+  UNROLL for (int q = 0; q < 4; q++) {
+    to->multiplier[q] = (FLOATS)NAME(ordered)(s->multiplier + c, q, n);
+    to->offset[q] = NAME(ordered)(s->offset + c, q, n);
+    zero[q] = NAME(ordered)(s->zero + c, q, n);
+    if (s->direct) continue;
+    to->inverse[q] = (FLOATS)NAME(ordered)(s->inverse + c, q, n);
+    if (!s->residual) continue;
+    to->residual_scale[q] = (FLOATS)NAME(ordered)(s->residual_scale + c, q, n);
+    to->residual_zero[q] = NAME(ordered)(s->residual_zero + c, q, n);
+  }
+  to->zero[0] = OP(packs_epi32)(zero[0], zero[1]);
+  to->zero[1] = OP(packs_epi32)(zero[2], zero[3]);
+  if (s->direct) {
+    to->low = LOAD(s->low + c);
+    to->high = LOAD(s->high + c);
+  }
+}
+
+// Rounds, adds the zero point, saturates to bytes in the order of channels.
+INLINE BYTES NAME(bytes)(const FLOATS *v, const BYTES *zero) {
+  BYTES a = OP(packs_epi32)(OP(cvtps_epi32)(v[0]), OP(cvtps_epi32)(v[1]));
+  BYTES b = OP(packs_epi32)(OP(cvtps_epi32)(v[2]), OP(cvtps_epi32)(v[3]));
+  return OP(packus_epi16)(OP(adds_epi16)(a, zero[0]), OP(adds_epi16)(b, zero[1]));
+}
+
+INLINE void NAME(residuals)(
+    const struct NAME(line) * line, ptrdiff_t pixel, FLOATS *other) {
+  const struct apus_quantized_store *s = &line->d->store;
+  const ptrdiff_t from = pixel * line->d->residual_pixel + line->c;
+  if (s->residual_type == APUS_REAL) {
+    UNROLL for (int q = 0; q < 4; q++) {
+      other[q] = (FLOATS)NAME(ordered)((const float *)s->residual + from, q, line->n);
+    }
+    return;
+  }
+  const BYTES none = OP(set1_epi8)(0);
+  const BYTES bytes = LOAD((const uint8_t *)s->residual + from);
+  const BYTES low = OP(unpacklo_epi8)(bytes, none), high = OP(unpackhi_epi8)(bytes, none);
+  BYTES x[4] = {OP(unpacklo_epi16)(low, none), OP(unpackhi_epi16)(low, none),
+                OP(unpacklo_epi16)(high, none), OP(unpackhi_epi16)(high, none)};
+  UNROLL for (int q = 0; q < 4; q++) {
+    x[q] = OP(sub_epi32)(x[q], line->columns->residual_zero[q]);
+    other[q] = OP(mul_ps)(OP(cvtepi32_ps)(x[q]), line->columns->residual_scale[q]);
+  }
+}
+
+// The general store of a pixel's sums.
+static __attribute__((noinline)) void NAME(finish)(
+    const struct NAME(line) * line, ptrdiff_t pixel, const BYTES *sums) {
+  const struct apus_quantized_store *s = &line->d->store;
+  const struct apus_activation activation = s->activation;
+  const ptrdiff_t to = pixel * line->d->y_pixel + line->c;
+  FLOATS v[4], other[4];
+  if (s->residual) NAME(residuals)(line, pixel, other);
+  UNROLL for (int q = 0; q < 4; q++) {
+    v[q] = OP(mul_ps)(OP(cvtepi32_ps)(sums[q]), line->columns->multiplier[q]);
+    if (s->residual && !s->residual_last) v[q] = OP(add_ps)(v[q], other[q]);
+    v[q] = (FLOATS)MATH(apply)((MATH(v))v[q], &activation);
+    if (s->residual && s->residual_last) v[q] = OP(add_ps)(v[q], other[q]);
+  }
+  if (s->y_type == APUS_REAL) {
+    float *y = (float *)s->y + to;
+    UNROLL for (int q = 0; q < 4; q++) {
+      float some[LANES][4];
+      __builtin_memcpy(some, &v[q], sizeof some);
+      for (int l = 0; l < LANES; l++) {
+        const ptrdiff_t at = 16 * l + 4 * q, left = line->n - at;
+        if (left >= 4) __builtin_memcpy(y + at, some[l], sizeof some[l]);
+        else for (ptrdiff_t i = 0; i < left; i++) y[at + i] = some[l][i];
+      }
+    }
+    return;
+  }
+  const FLOATS limit = OP(set1_ps)(1048576.0f), least = OP(set1_ps)(-1048576.0f);
+  UNROLL for (int q = 0; q < 4; q++) {
+    // The second operand where the first is a NaN.
+    v[q] = OP(max_ps)(OP(mul_ps)(v[q], line->columns->inverse[q]), least);
+    v[q] = OP(min_ps)(v[q], limit);
+  }
+  STORE((uint8_t *)s->y + to, NAME(bytes)(v, line->columns->zero), line->n);
+}
+
+// Stores the sums of output pixel ox.
+INLINE void NAME(put)(
+    const struct NAME(line) * line, const int direct, ptrdiff_t ox, const BYTES *sums) {
+  if (direct) {
+    const struct NAME(columns) *columns = line->columns;
+    NOT_HELD(columns);
+    FLOATS v[4];
+    UNROLL for (int q = 0; q < 4; q++) {
+      v[q] = OP(mul_ps)(OP(cvtepi32_ps)(sums[q]), columns->multiplier[q]);
+    }
+    BYTES y = NAME(bytes)(v, columns->zero);
+    y = OP(min_epu8)(OP(max_epu8)(y, columns->low), columns->high);
+    STORE(line->y + ox * line->y_pixel, y, line->n);
+  } else {
+    BYTES some[4];
+    UNROLL for (int q = 0; q < 4; q++) some[q] = sums[q];
+    NAME(finish)(line->whole, line->oy * line->y_width + ox, some);
+  }
+}
+
+// Interleaves `count` (1 to 4) rows of a column.
+INLINE void NAME(interleave)(const uint8_t *const *rows, const int count, BYTES *x) {
+  const BYTES none = OP(set1_epi8)(0);
+  const BYTES a = LOAD(rows[0]);
+  const BYTES b = count > 1 ? LOAD(rows[1]) : none;
+  const BYTES c = count > 2 ? LOAD(rows[2]) : none;
+  const BYTES d = count > 3 ? LOAD(rows[3]) : none;
+  const BYTES ab[2] = {OP(unpacklo_epi8)(a, b), OP(unpackhi_epi8)(a, b)};
+  const BYTES cd[2] = {count > 2 ? OP(unpacklo_epi8)(c, d) : none,
+                       count > 2 ? OP(unpackhi_epi8)(c, d) : none};
+  UNROLL for (int h = 0; h < 2; h++) {
+    x[2 * h] = OP(unpacklo_epi16)(ab[h], cd[h]);
+    x[2 * h + 1] = OP(unpackhi_epi16)(ab[h], cd[h]);
+  }
+}
+
+// Adds a column's taps `kx` of kernel rows 4 g and following.
+INLINE void NAME(add)(
+    BYTES *sums, const BYTES *x, const int8_t *weights, ptrdiff_t kw, ptrdiff_t g, ptrdiff_t kx) {
+  const int8_t *w = weights + (g * kw + kx) * 256;
+  UNROLL for (int q = 0; q < 4; q++) sums[q] = DOT(sums[q], x[q], LOAD(w + 64 * q));
+}
+
+// Any window, a pixel at a time.
+static void NAME(line_any)(const struct NAME(line) * line, int direct) {
+  const struct apus_depthwise8 *d = line->d;
+  const ptrdiff_t kh = d->kernel_height, kw = d->kernel_width;
+  const uint8_t *padding = line->padding;
+  const ptrdiff_t top = line->oy * d->stride_y - d->pad_top;
+  for (ptrdiff_t ox = 0; ox < d->y_width; ox++) {
+    BYTES sums[4];
+    UNROLL for (int q = 0; q < 4; q++) sums[q] = line->columns->offset[q];
+    for (ptrdiff_t kx = 0; kx < kw; kx++) {
+      const ptrdiff_t ix = ox * d->stride_x + kx * d->dilation_x - d->pad_left;
+      const int inside = ix >= 0 && ix < d->width;
+      for (ptrdiff_t ky = 0; ky < kh; ky += 4) {
+        const uint8_t *rows[4];
+        for (ptrdiff_t r = 0; r < 4; r++) {
+          const ptrdiff_t iy = top + (ky + r) * d->dilation_y;
+          const int there = inside && ky + r < kh && iy >= 0 && iy < d->height;
+          rows[r] = there ? d->x + (iy * d->width + ix) * d->x_pixel + line->c : padding;
+        }
+        BYTES x[4];
+        NAME(interleave)(rows, 4, x);
+        NAME(add)(sums, x, line->weights, kw, ky / 4, kx);
+      }
+    }
+    if (direct) NAME(put)(line, 1, ox, sums);
+    else NAME(put)(line, 0, ox, sums);
+  }
+}
+
+// The rows of a sweep: where they stand, and how far it is to their next column. Rows outside the
+// image stand still on the padding.
+struct NAME(rows) {
+  const uint8_t *at[8];
+  ptrdiff_t step[8];
+};
+
+// Adds a column and advances the rows; unless `checked`, all columns are inside. u counts columns
+// modulo the ring; a pixel's sums start with its first column.
+INLINE void NAME(sweep_column)(
+    const struct NAME(line) * line, struct NAME(rows) * rows, BYTES (*ring)[4],
+    const BYTES (*held)[4], const int kh, const int kw, const int stride, const int slots,
+    const int u, const int inside) {
+  UNROLL for (int g = 0; 4 * g < kh; g++) {
+    const int count = kh - 4 * g < 4 ? kh - 4 * g : 4;
+    const uint8_t *from[4];
+    UNROLL for (int r = 0; r < count; r++) {
+      from[r] = inside ? rows->at[4 * g + r] : line->padding;
+      if (inside) rows->at[4 * g + r] += rows->step[4 * g + r];
+    }
+    BYTES x[4];
+    NAME(interleave)(from, count, x);
+    UNROLL for (int kx = 0; kx < kw; kx++) {
+      if ((u + kw * stride - kx) % stride != 0) continue;
+      BYTES *sums = ring[(u + slots * stride * kw - kx) / stride % slots];
+      if (g == 0 && kx == 0) {
+        const struct NAME(columns) *columns = line->columns;
+        NOT_HELD(columns);
+        UNROLL for (int q = 0; q < 4; q++) sums[q] = columns->offset[q];
+      }
+      if (held) {
+        UNROLL for (int q = 0; q < 4; q++) sums[q] = DOT(sums[q], x[q], held[kx][q]);
+      } else {
+        NAME(add)(sums, x, line->weights, kw, g, kx);
+      }
+    }
+  }
+}
+
+INLINE void NAME(sweep)(
+    const struct NAME(line) * whole, const int direct, const int kh, const int kw,
+    const int stride) {
+  const struct apus_depthwise8 *d = whole->d;
+  const struct NAME(line) copy = *whole, *line = &copy;
+  // The weights, where there are registers for them.
+  BYTES weights[HELD][4];
+  const BYTES(*held)[4] = kh <= 4 && kw <= HELD ? weights : NULL;
+  UNROLL for (int kx = 0; kx < HELD; kx++) {
+    if (!held) break;
+    UNROLL for (int q = 0; q < 4; q++) weights[kx][q] = LOAD(line->weights + 256 * kx + 64 * q);
+  }
+  struct NAME(rows) rows;
+  const ptrdiff_t top = line->oy * d->stride_y - d->pad_top, left = -d->pad_left;
+  const ptrdiff_t first = left > 0 ? left : 0;  // the first column inside
+  UNROLL for (int r = 0; r < kh; r++) {
+    const ptrdiff_t iy = top + r;
+    const int there = iy >= 0 && iy < d->height;
+    rows.at[r] = there ? d->x + (iy * d->width + first) * d->x_pixel + line->c : line->padding;
+    rows.step[r] = there ? d->x_pixel : 0;
+  }
+  const int slots = (kw + stride - 1) / stride, period = slots * stride;
+  BYTES ring[RING][4];
+  UNROLL for (int i = 0; i < slots; i++) {
+    UNROLL for (int q = 0; q < 4; q++) ring[i][q] = OP(set1_epi8)(0);
+  }
+  const ptrdiff_t columns = (line->y_width - 1) * stride + kw, width = d->width;
+  for (ptrdiff_t j = 0; j < columns; j += period) {
+    const int whole = left + j >= 0 && left + j + period <= width && j >= kw - 1 &&
+                      j + period <= columns;
+    if (whole) {
+      UNROLL for (int u = 0; u < period; u++) {
+        NAME(sweep_column)(line, &rows, ring, held, kh, kw, stride, slots, u, 1);
+        // The pixel that has seen its last column.
+        if ((u + kw * stride - (kw - 1)) % stride != 0) continue;
+        const int slot = (u + slots * stride * kw - (kw - 1)) / stride % slots;
+        NAME(put)(line, direct, (j + u - (kw - 1)) / stride, ring[slot]);
+      }
+    } else {
+      UNROLL for (int u = 0; u < period; u++) {
+        const ptrdiff_t ix = left + j + u;
+        if (ix >= 0 && ix < width) {
+          NAME(sweep_column)(line, &rows, ring, held, kh, kw, stride, slots, u, 1);
+        } else {
+          NAME(sweep_column)(line, &rows, ring, held, kh, kw, stride, slots, u, 0);
+        }
+        if ((u + kw * stride - (kw - 1)) % stride != 0) continue;
+        const int slot = (u + slots * stride * kw - (kw - 1)) / stride % slots;
+        const ptrdiff_t o = j + u - (kw - 1);
+        if (o >= 0 && o / stride < line->y_width) {
+          NAME(put)(line, direct, o / stride, ring[slot]);
+        }
+      }
+    }
+  }
+}
+
+#define SWEEP(name, k, stride)                                                       \
+  static __attribute__((noinline)) void NAME(name)(                                  \
+      const struct NAME(line) * line, int direct) {                                  \
+    if (direct) NAME(sweep)(line, 1, k, k, stride);                                  \
+    else NAME(sweep)(line, 0, k, k, stride);                                         \
+  }
+SWEEP(line_3_1, 3, 1)
+SWEEP(line_3_2, 3, 2)
+SWEEP(line_5_1, 5, 1)
+SWEEP(line_5_2, 5, 2)
+#undef SWEEP
+
+// All lines of `n` channels (at most a vector's bytes) from channel c on.
+static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t n) {
+  void (*run)(const struct NAME(line) *, int) = NAME(line_any);
+  if (d->kernel_height == d->kernel_width && d->dilation_y == 1 && d->dilation_x == 1) {
+    if (d->kernel_width == 3 && d->stride_x == 1) run = NAME(line_3_1);
+    if (d->kernel_width == 3 && d->stride_x == 2) run = NAME(line_3_2);
+    if (d->kernel_width == 5 && d->stride_x == 1) run = NAME(line_5_1);
+    if (d->kernel_width == 5 && d->stride_x == 2) run = NAME(line_5_2);
+  }
+  struct NAME(columns) columns;
+  NAME(read_columns)(&columns, d, c, n);
+  const ptrdiff_t groups = (d->kernel_height + 3) / 4;
+  struct NAME(line) line = {
+      .d = d, .columns = &columns, .c = c, .n = n, .padding = d->padding + c,
+      .y_pixel = d->y_pixel, .y_width = d->y_width, .whole = &line};
+  line.weights = d->weights + c / 64 * groups * d->kernel_width * 256 + c % 64;
+  for (line.oy = d->first_line; line.oy < d->first_line + d->line_count; line.oy++) {
+    line.y = (uint8_t *)d->store.y + line.oy * d->y_width * d->y_pixel + c;
+    run(&line, d->store.direct != 0);
+  }
+}
+
+#undef INLINE
+#undef UNROLL
+#undef NOT_HELD
+#undef RING

@@ -1,0 +1,59 @@
+// 8-bit depthwise convolution, AVX-512 with VNNI: 64 channels at a time, and the last 32 or fewer
+// in vectors of half the size.
+#if defined(__x86_64__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma"))), \
+    apply_to = function)
+
+#include <immintrin.h>
+
+#include "../math/math_avx2.h"
+#include "../math/math_avx512.h"
+#include "depthwise8.h"
+
+#define NAME(name) name##_zmm
+#define OP(name) _mm512_##name
+#define LANES 4
+#define HELD 3
+#define BYTES __m512i
+#define FLOATS __m512
+#define MATH(name) apus_##name##_avx512
+#define LOAD(p) _mm512_loadu_si512(p)
+#define COMBINE(a, b, c, d)                                                                  \
+  _mm512_inserti64x4(                                                                        \
+      _mm512_castsi256_si512(_mm256_set_m128i(b, a)), _mm256_set_m128i(d, c), 1)
+#define DOT(sum, x, w) _mm512_dpbusd_epi32(sum, x, w)
+#define STORE(p, v, n) \
+  _mm512_mask_storeu_epi8(p, (n) >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n)) - 1, v)
+#include "generic.h"
+
+#undef NAME
+#undef OP
+#undef LANES
+#undef HELD
+#undef BYTES
+#undef FLOATS
+#undef MATH
+#undef LOAD
+#undef COMBINE
+#undef DOT
+#undef STORE
+
+#define NAME(name) name##_ymm
+#define DOT(sum, x, w) _mm256_dpbusd_epi32(sum, x, w)
+#include "ymm_avx2.h"
+#undef STORE
+#define STORE(p, v, n) \
+  _mm256_mask_storeu_epi8(p, (n) >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (n)) - 1, v)
+#include "generic.h"
+
+void apus_depthwise8_avx512vnni(const struct apus_depthwise8 *d) {
+  for (ptrdiff_t c = 0; c < d->channels; c += 64) {
+    const ptrdiff_t n = d->channels - c < 64 ? d->channels - c : 64;
+    if (n > 32) block_zmm(d, c, n);
+    else block_ymm(d, c, n);
+  }
+}
+
+#pragma clang attribute pop
+#endif
