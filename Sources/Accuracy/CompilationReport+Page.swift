@@ -42,21 +42,22 @@ extension CompilationReport {
     h2{margin:2.2rem 0 .6rem}svg{display:block;width:100%;height:auto}
     .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;
     padding:0;list-style:none}.cards li,figure{background:var(--card);border-radius:.5rem;
-    padding:.7rem .9rem;margin:0}.cards b{display:block;font-size:1.35rem;
-    overflow-wrap:anywhere}.cards span,figcaption{color:var(--soft)}
+    padding:.7rem .9rem;margin:0;overflow-wrap:anywhere}.cards b{display:block;font-size:1.35rem}
+    .cards span,figcaption{color:var(--soft)}
     .histograms{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:.8rem}
-    figcaption b{color:var(--text);overflow-wrap:anywhere}
+    figcaption b{color:var(--text)}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
     caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
     th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--line);
-    vertical-align:top;overflow-wrap:anywhere}
+    vertical-align:top}tbody th{overflow-wrap:anywhere;min-width:9rem}
     .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
     .good{color:var(--good)}.bad,tr.low th{color:var(--bad)}
     .int8{fill:var(--int8)}.bf16{fill:var(--bf16)}.float{fill:var(--float)}.worst{fill:var(--bad)}
     .bin{fill:var(--int8)}.grid,.base{stroke:var(--line)}
     .clip{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 2}
     .axis,.rank{font-size:11px;fill:var(--soft)}.rank{fill:var(--bad);font-weight:700}
-    i.key{display:inline-block;width:.8em;height:.8em;border-radius:.2em;margin:0 .3em 0 .9em}
+    .key{white-space:nowrap;margin-left:.9em}.key i{display:inline-block;width:.8em;height:.8em;
+    border-radius:.2em;margin-right:.3em}
     """
 
   // MARK: Sections
@@ -98,13 +99,13 @@ extension CompilationReport {
   private func similaritySection(_ worst: [Int]) -> String {
     let chart = similarityChart(naming: worst)
     guard !chart.isEmpty else { return "" }
+    let keys = [("int8", "int8"), ("bf16", "bf16"), ("float", "float"), ("bad", "the lowest")]
+      .map { "<span class=\"key\"><i style=\"background:var(--\($0))\"></i>\($1)</span>" }
+      .joined(separator: "\n")
     var section = """
       <h2>Similarity by layer</h2>
       <p>Signal to quantisation noise against the float program, in dB, in the order of execution;
-      higher is better. <i class="key" style="background:var(--int8)"></i>int8
-      <i class="key" style="background:var(--bf16)"></i>bf16
-      <i class="key" style="background:var(--float)"></i>float
-      <i class="key" style="background:var(--bad)"></i>the lowest</p>
+      higher is better. \(keys)</p>
 
       """
     section += chart

@@ -7,7 +7,8 @@ import ModelFile
 /// Classification: one output [N, K] (or [N, K, 1, 1]) of scores, one per class.
 ///
 /// `offset` classes stand before the first real one (a background class) and are left out;
-/// `softmax=true` turns logits into probabilities over all K.
+/// `softmax=true` turns logits into probabilities over all K. A quantised model that has no float
+/// output may write its scores as bytes; they are taken as they are.
 struct ClassificationKit: DetectionKit {
   let specification: Postprocessing
   let expectation = "one output [N,K] with a score for each of K classes"
@@ -19,9 +20,11 @@ struct ClassificationKit: DetectionKit {
     in outputs: [KitOutput], sample: Int, mapping: InputMapping
   ) throws(DetectionError) -> Candidates {
     let choice = OutputChoice(kit: "classification", expectation: expectation, outputs: outputs)
+    let hasFloats = outputs.contains { $0.tensor.type.isFloat }
     let (output, extents) = try choice.output(
-      named: specification.output, key: "output", rank: 1
-    ) { $0[0] >= 1 }
+      named: specification.output, key: "output", rank: 1,
+      of: { $0.isFloat || (!hasFloats && ($0 == .uint8 || $0 == .int8)) },
+      where: { $0[0] >= 1 })
     var scores = try choice.values(of: output, sample: sample)
     let offset = specification.offset ?? 0
     guard offset < extents[0] else {

@@ -1,4 +1,5 @@
 import ModelFile
+import Tensors
 
 /// Decodes the outputs of one family of models.
 protocol DetectionKit: Sendable {
@@ -66,21 +67,23 @@ struct OutputChoice {
   let expectation: String
   let outputs: [KitOutput]
 
-  /// Returns the output called `name`, or else the only one whose sample extents satisfy `fits`.
+  /// Returns the output called `name`, or else the only one whose sample extents satisfy `fits`;
+  /// of a float type, unless `readable` takes others.
   func output(
-    named name: String?, key: String, rank: Int, where fits: ([Int]) -> Bool
+    named name: String?, key: String, rank: Int,
+    of readable: (ElementType) -> Bool = { $0.isFloat }, where fits: ([Int]) -> Bool
   ) throws(DetectionError) -> (output: KitOutput, extents: [Int]) {
     if let name {
       guard let output = outputs.first(where: { $0.name == name }) else {
         throw mismatch("there is no output '\(name)' (\(key)=)")
       }
       guard let extents = output.tensor.shape.sampleExtents(rank: rank), fits(extents),
-        output.tensor.type.isFloat
+        readable(output.tensor.type)
       else { throw mismatch("output \(output.text) does not fit") }
       return (output, extents)
     }
     let fitting = outputs.compactMap { output -> (output: KitOutput, extents: [Int])? in
-      guard output.tensor.type.isFloat,
+      guard readable(output.tensor.type),
         let extents = output.tensor.shape.sampleExtents(rank: rank), fits(extents)
       else { return nil }
       return (output, extents)

@@ -155,6 +155,19 @@ import Testing
     #expect(abs(Double(soft[0].score) - exp(3) / total) < 1e-6)
   }
 
+  @Test func `classification takes bytes where the model has no float output`() throws {
+    let bytes = KitOutput(name: "b", tensor: TensorBuffer(.uint8, [1, 3], [UInt8(7), 200, 31]))
+    let detector = try Detector(Postprocessing(parsing: "classification"))
+    let found = try detector.detect(in: [bytes], mapping: Self.mapping())
+    #expect(found.map(\.classIndex) == [1, 2, 0] && found.map(\.score) == [200, 31, 7])
+    let both = try detector.detect(
+      in: [bytes, output([1, 2], [0, 1])], mapping: Self.mapping())
+    #expect(both.map(\.classIndex) == [1, 0])
+    #expect(throws: DetectionError.self) {
+      try Detector(Postprocessing(.yolov8)).detect(in: [bytes], mapping: Self.mapping())
+    }
+  }
+
   @Test func `equal scores keep class and position order`() throws {
     let row: [Float] = [10, 10, 4, 4, 0.5, 0.5]
     let far: [Float] = [40, 40, 4, 4, 0.5, 0.5]

@@ -37,7 +37,8 @@ struct Evaluation {
     case .objects(let set, let categories):
       guard metric == .map else {
         throw UsageError(
-          "--metric \(metric.rawValue) wants a class per picture; these annotations hold objects")
+          "--metric \(metric.rawValue) wants a class per picture; these annotations hold objects"
+            + (stored == nil ? ": say with --postprocess how outputs become objects" : ""))
       }
       return try objects(set, categories, model)
     case .classes(let set, let names):
