@@ -90,6 +90,20 @@ struct RunState: ~Copyable {
     }
   }
 
+  /// Walks the whole program on the calling thread alone, and calls `body` before the first
+  /// instruction (with -1) and after each.
+  static func walk(_ state: UnsafeMutablePointer<RunState>, observing body: (Int) -> Void) {
+    let context = ExecutionContext(
+      tensors: UnsafePointer(state.pointee.tensors), scratch: state.pointee.scratch, part: 0,
+      parts: 1, barrier: nil, fault: state.pointee.fault)
+    body(-1)
+    for index in 0..<state.pointee.count {
+      state.pointee.instructions[index].execute(context)
+      guard finish(index, state, context) else { return }
+      body(index)
+    }
+  }
+
   /// Waits for the other parts of an instruction; false: the run ends here for all of them.
   ///
   /// A part that sees a fault after its own share, before the barrier, records the instruction: no

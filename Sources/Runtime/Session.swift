@@ -54,8 +54,8 @@ public final class Session: @unchecked Sendable {
   private let alone: PreparedProgram
   private let together: PreparedProgram?
   let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  private let cancellation: UnsafeMutablePointer<UInt32>
-  private let aloneState: UnsafeMutablePointer<RunState>
+  let cancellation: UnsafeMutablePointer<UInt32>
+  let aloneState: UnsafeMutablePointer<RunState>
   private let togetherState: UnsafeMutablePointer<RunState>?
   private let claim = Atomic<Bool>(false)
 
@@ -156,7 +156,7 @@ public final class Session: @unchecked Sendable {
     try check(aloneState)
   }
 
-  private func check(_ state: UnsafeMutablePointer<RunState>) throws(RuntimeError) {
+  func check(_ state: UnsafeMutablePointer<RunState>) throws(RuntimeError) {
     let index = Int(state.pointee.stop.pointee)
     guard index != Int(Int32.max) else { return }
     let place = program.origins.indices.contains(index) ? "node \"\(program.origins[index])\"" : nil
