@@ -74,7 +74,7 @@ let package = Package(
       "Compilation",
       [
         "Operators", "Graphs", "Planner", "ModelFile", "Runtime", "Accuracy", "Instructions",
-        "Tensors", "Kernels",
+        "Tensors", "Kernels", "CKernels", "Texts",
       ]),
 
     // The command line.

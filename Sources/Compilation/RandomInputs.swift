@@ -27,6 +27,11 @@ public struct RandomInputs {
     return tensor
   }
 
+  /// Evenly distributed bytes, for pictures.
+  public mutating func bytes(_ count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8(truncatingIfNeeded: next() >> 56) }
+  }
+
   /// SplitMix64 (Steele, Lea, Flood 2014).
   private mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15

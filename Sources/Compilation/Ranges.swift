@@ -33,6 +33,12 @@ public struct Ranges: Sendable {
   public var sampleCount: Int
   /// False where the samples were random: NOT CALIBRATED ON DATA.
   public var isOnData: Bool
+  /// The order in which a table lists the values; those that are not in it follow by their names.
+  public var order: [String] = []
+  /// Values that were infinite and have no range: they must stay float.
+  public var infinite: Set<String> = []
+  /// Where the table that was read says something about a value, for messages.
+  package var places: [String: String] = [:]
 
   public init(
     values: [String: ValueRange], method: String = "", sampleCount: Int = 0, isOnData: Bool = true

@@ -1,0 +1,98 @@
+import Instructions
+import Kernels
+import Planner
+import Runtime
+import Tensors
+
+/// Finds the ranges that the values of a float program take.
+///
+/// ```swift
+/// let calibrator = try Calibrator(floatProgram)
+/// let observer = try calibrator.observer()       // one per thread
+/// for sample in samples { try observer.observe(sample.inputs, …) }
+/// let ranges = calibrator.calibration([observer]).ranges(method: .kl)
+/// ```
+/// Every value is looked at right after it was made, so that memory stays at one arena and the
+/// histograms per observer. Observers that share the samples give together exactly what one
+/// observer of all samples gives.
+package struct Calibrator: Sendable {
+  private let plan: ObservationPlan
+  private let program: Program
+  private let weights: Weights
+  private let isas: Set<ISA>
+  /// The bytes of one observer: the session's memory and the histograms.
+  package let observerByteCount: Int
+  /// The bytes that all observers share.
+  package var weightByteCount: Int { weights.byteCount }
+  /// The program's inputs, in order.
+  package var inputs: [Program.Port] { program.inputs }
+
+  /// The values that are looked at, in program order, and how many channels each has; nil where
+  /// channels are not kept.
+  package var values: [(name: String, channelCount: Int?)] {
+    plan.values.map { ($0.name, $0.channelCount) }
+  }
+
+  /// Plans the observation of a float program.
+  ///
+  /// - Parameters:
+  ///   - compiled: a program of precision fp32.
+  ///   - names: the values that matter; nil: all float values of the model that still exist after
+  ///     fusion.
+  /// - Throws: `CompileError` where the program cannot be planned or its weights find no memory.
+  package init(
+    _ compiled: CompiledProgram, names: Set<String>? = nil, isas: Set<ISA> = ISA.host
+  ) throws(CompileError) {
+    precondition(compiled.precision == .fp32, "calibration needs a float program")
+    var program = compiled.lowered.program
+    do throws(RuntimeError) {
+      weights = try Weights(compiled.lowered.constants, of: &program)
+    } catch {
+      throw CompileError(.internalError, error.message)
+    }
+    do throws(PlanningError) {
+      try MemoryPlanner.plan(&program)
+      plan = try ObservationPlan(compiled, program, names: names)
+    } catch {
+      throw CompileError(.internalError, error.message)
+    }
+    self.program = program
+    self.isas = isas
+    let session = try Calibrator.session(program, weights, isas)
+    let channelBytes = plan.values.reduce(0) { $0 + 8 * ($1.channelCount ?? 0) }
+    observerByteCount =
+      session.memory.arenaByteCount + session.memory.scratchByteCount + session.memory.ioByteCount
+      + plan.values.count * RangeHistogram.binCount * 8 + channelBytes
+  }
+
+  /// Makes an observer with a session of its own, for one thread.
+  package func observer() throws(CompileError) -> RangeObserver {
+    RangeObserver(plan, try Calibrator.session(program, weights, isas))
+  }
+
+  /// Puts together what observers have seen.
+  package func calibration(_ observers: [RangeObserver], isOnData: Bool = true) -> Calibration {
+    var statistics =
+      observers.first?.statistics
+      ?? plan.values.map { ValueStatistics(channelCount: $0.channelCount ?? 0) }
+    for observer in observers.dropFirst() {
+      for index in statistics.indices { statistics[index].merge(observer.statistics[index]) }
+    }
+    return Calibration(
+      values: zip(plan.values, statistics).map {
+        Calibration.Value(name: $0.name, statistics: $1)
+      },
+      sampleCount: observers.reduce(0) { $0 + $1.sampleCount }, isOnData: isOnData)
+  }
+
+  private static func session(
+    _ program: Program, _ weights: Weights, _ isas: Set<ISA>
+  ) throws(CompileError) -> Session {
+    do throws(RuntimeError) {
+      return try Session(
+        program, weights: weights, options: Session.Options(threads: 1, isas: isas))
+    } catch {
+      throw CompileError(.internalError, error.message, place: error.place)
+    }
+  }
+}
