@@ -18,8 +18,8 @@ enum ApusTool {
       "apus", summary: "from a trained network to results on the computer at the edge",
       version: version,
       verbs: [
-        CompileVerb.self, RunVerb.self, BenchVerb.self, InspectVerb.self, CompareVerb.self,
-        EvalVerb.self, VerifyVerb.self, VersionVerb.self,
+        CompileVerb.self, CalibrateVerb.self, RunVerb.self, BenchVerb.self, InspectVerb.self,
+        CompareVerb.self, EvalVerb.self, VerifyVerb.self, VersionVerb.self,
       ], diagnose: diagnose)
     return tool.run(words).rawValue
   }

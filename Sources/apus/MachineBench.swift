@@ -50,9 +50,13 @@ enum MachinePeak {
 /// What the kernel knows of this process's memory.
 enum ProcessMemory {
   /// The most memory that the process ever held, in bytes (VmHWM).
-  static var peakByteCount: Int {
+  static var peakByteCount: Int { byteCount("VmHWM:") }
+  /// The memory that the process holds now, in bytes (VmRSS).
+  static var currentByteCount: Int { byteCount("VmRSS:") }
+
+  private static func byteCount(_ field: String) -> Int {
     guard let text = try? FileContents.text(of: "/proc/self/status", limit: 1 << 20),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix(field) })
     else { return 0 }
     return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
   }
