@@ -24,7 +24,7 @@
 #define NOT_HELD(pointer) __asm__("" : "+r"(pointer))
 
 // The most output pixels of a line that see one column.
-#define RING 5
+#define RING 7
 
 // What the store of a block of channels multiplies and adds, in the order of the sums.
 struct NAME(columns) {
@@ -329,6 +329,8 @@ SWEEP(line_3_1, 3, 1)
 SWEEP(line_3_2, 3, 2)
 SWEEP(line_5_1, 5, 1)
 SWEEP(line_5_2, 5, 2)
+SWEEP(line_7_1, 7, 1)
+SWEEP(line_7_2, 7, 2)
 #undef SWEEP
 
 // All lines of `n` channels (at most a vector's bytes) from channel c on.
@@ -339,6 +341,8 @@ static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t 
     if (d->kernel_width == 3 && d->stride_x == 2) run = NAME(line_3_2);
     if (d->kernel_width == 5 && d->stride_x == 1) run = NAME(line_5_1);
     if (d->kernel_width == 5 && d->stride_x == 2) run = NAME(line_5_2);
+    if (d->kernel_width == 7 && d->stride_x == 1) run = NAME(line_7_1);
+    if (d->kernel_width == 7 && d->stride_x == 2) run = NAME(line_7_2);
   }
   struct NAME(columns) columns;
   NAME(read_columns)(&columns, d, c, n);
