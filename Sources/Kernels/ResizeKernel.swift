@@ -1,6 +1,7 @@
 internal import CKernels
 
-/// The two halves of a separable interpolation, and the choice of pixels; `resize.h` states what they compute.
+/// The two halves of a separable interpolation, and the choice of pixels; `resize.h` states what
+/// they compute.
 ///
 /// Sendable because it points into a constant table.
 package struct ResizeKernel: @unchecked Sendable, CustomStringConvertible {
