@@ -84,9 +84,9 @@ enum EvalVerb: Verb {
         return .init(
           precision: precision.rawValue,
           result: try evaluation.result(opened, precision: precision.rawValue))
-      } catch let error as CompileError where precision != .fp32 {
+      } catch  where precision != .fp32 && (error is CompileError || error is UsageError) {
         // Some precisions need what the command does not give; the others still count.
-        return .init(precision: precision.rawValue, reason: error.description)
+        return .init(precision: precision.rawValue, reason: "\(error)")
       }
     }
   }

@@ -389,3 +389,78 @@ private func objects(
       text.hasSuffix("0001.txt: line 1: class index 6 is outside the model's 6 classes"), "\(text)")
   }
 }
+
+@Suite struct `An evaluation's report` {
+  private func result(_ precision: String, _ value: Double) -> EvaluationResult {
+    EvaluationResult(
+      metric: .map, figures: [("ap", value), ("ap50", 0.75), ("ap75", 0.5)], pictureCount: 1200,
+      truthCount: 3400,
+      rows: [
+        .init(
+          index: 0, label: "person", truthCount: 3000, foundCount: 5000,
+          figures: [("ap", value + 0.1), ("ap50", 0.8), ("ap75", 0.6)]),
+        .init(
+          index: 7, label: nil, truthCount: 0, foundCount: 3,
+          figures: [("ap", nil), ("ap50", nil), ("ap75", nil)]),
+      ], milliseconds: 12.5, precision: precision, threadCount: 1, isa: "avx2",
+      weightByteCount: 1 << 20, memoryByteCount: 1 << 19, notes: ["2 pictures are missing"])
+  }
+
+  private func report(_ entries: [EvaluationReport.Entry], isTable: Bool) -> EvaluationReport {
+    EvaluationReport(model: "m.apus", entries: entries, isTable: isTable)
+  }
+
+  @Test func `says figures, time and classes`() {
+    let text = report([.init(precision: "fp32", result: result("fp32", 0.4))], isTable: false).text
+    #expect(text.contains("AP@[.50:.95] 0.4000, AP50 0.7500, AP75 0.5000 on 1,200 pictures"))
+    #expect(text.contains("3,400 objects") && text.contains("12.500 ms per picture"))
+    #expect(text.contains("0 person    3,000  5,000        0.5000  0.8000  0.6000\n"), "\(text)")
+    #expect(text.contains("7               0      3             —       —       —\n"), "\(text)")
+    #expect(text.contains("note: 2 pictures are missing\n"))
+  }
+
+  @Test func `puts precisions side by side, and says which are missing`() {
+    let text = report(
+      [
+        .init(precision: "fp32", result: result("fp32", 0.4)),
+        .init(precision: "bf16", result: result("bf16", 0.41)),
+        .init(precision: "int8", reason: "it needs --calibrate"),
+      ], isTable: true
+    ).text
+    let row = "bf16             0.4100  0.7500  0.5000  +0.0100  12.500  1.0 MiB  512.0 KiB\n"
+    #expect(text.contains(row), "\(text)")
+    #expect(text.contains("int8                  —       —       —        —"), "\(text)")
+    #expect(text.contains("0 person    3,000  0.5000  0.5100\n"), "\(text)")
+    #expect(text.contains("int8: not evaluated: it needs --calibrate\n"))
+  }
+
+  @Test func `has the keys of the contract in JSON`() {
+    let one = report([.init(precision: "fp32", result: result("fp32", 0.4))], isTable: false).json
+    for piece in [
+      "\"metric\": \"map\"", "\"value\": 0.4", "\"ap50\": 0.75", "\"ap75\": 0.5", "\"top1\": null",
+      "\"top5\": null", "\"images\": 1200", "\"per_class\": [", "\"ms\": 12.5", "\"label\": null",
+      "\"precision\": \"fp32\"",
+    ] {
+      #expect(one.contains(piece), "\(piece) is missing in \(one)")
+    }
+    let several = report(
+      [
+        .init(precision: "fp32", result: result("fp32", 0.4)),
+        .init(precision: "int8", reason: "no"),
+      ], isTable: true
+    ).json
+    #expect(several.contains("\"precisions\": [") && several.contains("\"not_evaluated\": \"no\""))
+    #expect(several.split(separator: "\"precision\"").count - 1 == 2)
+  }
+
+  @Test func `lists the worst of very many classes`() {
+    var many = result("fp32", 0.4)
+    many.rows = (0..<300).map { index in
+      .init(
+        index: index, truthCount: 1, figures: [("ap", Double((index * 7) % 300) / 300)])
+    }
+    let text = report([.init(precision: "fp32", result: many)], isTable: false).text
+    #expect(text.contains("the 100 worst of 300 classes; --json has all"))
+    #expect(text.split(separator: "\n").count < 120)
+  }
+}
