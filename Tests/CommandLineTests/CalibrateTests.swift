@@ -124,6 +124,32 @@ private func apus(_ words: String...) -> Int32 { ApusTool.run(words) }
   }
 }
 
+@Suite struct CheckpointFileTests {
+  @Test func `belongs to one model, one list of samples and one set of options`() throws {
+    let folder = try Folder()
+    let graph = try Graph(onnxFile: detector)
+    let calibrator = try Calibrator(Compiler().compile(graph))
+    func checkpoint(_ limit: Int, _ options: String) throws -> CheckpointFile {
+      let processing = Processing(
+        inputs: [.init(name: calibrator.inputs[0].name, text: preprocess)])
+      let source = try CalibrationSource(
+        pictures, ports: calibrator.inputs, processing: processing, limit: limit)
+      return try CheckpointFile(
+        beside: folder.path + "ranges.txt", model: detector, source, options: options)
+    }
+    let file = try checkpoint(2, "a")
+    #expect(file.read(calibrator) == nil)
+    try file.save(calibrator, [calibrator.observer()])
+    #expect(folder.names == ["ranges.txt.partial"])
+    #expect(file.read(calibrator) != nil)
+    #expect(try checkpoint(2, "a").read(calibrator) != nil)
+    #expect(try checkpoint(3, "a").read(calibrator) == nil)
+    #expect(try checkpoint(2, "b").read(calibrator) == nil)
+    file.remove()
+    #expect(folder.names.isEmpty)
+  }
+}
+
 @Suite struct CalibrationSourceTests {
   private func calibrator(_ path: String) throws -> Calibrator {
     try Calibrator(Compiler().compile(Graph(onnxFile: path)))

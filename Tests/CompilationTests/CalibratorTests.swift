@@ -133,3 +133,56 @@ private func fixture(_ name: String) throws -> Graph {
     #expect(ranges.infinite.contains(port.name))
   }
 }
+
+@Suite struct CalibrationCheckpointTests {
+  @Test func `an interrupted calibration goes on to the same result`() throws {
+    let calibrator = try Calibrator(Compiler().compile(fixture("mobilenetv3-legacy14")))
+    func observe(_ observer: RangeObserver, _ samples: Range<Int>) throws {
+      for index in samples {
+        var random = RandomInputs(seed: UInt64(index))
+        try observer.observe(
+          random.tensors(for: calibrator.inputs), sample: index, name: "\(index)")
+      }
+    }
+    let whole = try calibrator.observer()
+    try observe(whole, 0..<4)
+    let before = try calibrator.observer()
+    try observe(before, 0..<3)
+    let key = (0..<32).map { UInt8($0) }
+    let bytes = calibrator.checkpoint([before]).bytes(key: key)
+    let saved = try #require(calibrator.checkpoint(bytes, key: key))
+    #expect(saved.sampleCount == 3)
+    let after = try calibrator.observer()
+    after.resume(saved)
+    try observe(after, 3..<4)
+    #expect(calibrator.checkpoint([after]) == calibrator.checkpoint([whole]))
+
+    // Another model, other samples, a file that is cut off or damaged: from the beginning.
+    #expect(calibrator.checkpoint(bytes, key: key.reversed()) == nil)
+    #expect(calibrator.checkpoint(bytes.dropLast(8), key: key) == nil)
+    #expect(calibrator.checkpoint(bytes.dropLast(3), key: key) == nil)
+    #expect(calibrator.checkpoint([], key: key) == nil)
+    #expect(
+      try Calibrator(Compiler().compile(fixture("squeezenet-legacy9"))).checkpoint(
+        bytes, key: key) == nil)
+    var numbers = Numbers(5)
+    for _ in 0..<300 {
+      var damaged = bytes
+      let place = 48 + Int(numbers.next()) % 4000
+      damaged[place] ^= 1 << UInt8(numbers.next() % 8)
+      // Never a trap; whatever is accepted can be gone on with.
+      if let read = calibrator.checkpoint(damaged, key: key) {
+        let observer = try calibrator.observer()
+        observer.resume(read)
+        observer.merge(with: whole, calibrator)
+      }
+    }
+  }
+}
+
+extension RangeObserver {
+  /// Goes through everything that uses what was read.
+  fileprivate func merge(with other: RangeObserver, _ calibrator: Calibrator) {
+    _ = calibrator.checkpoint([self, other])
+  }
+}

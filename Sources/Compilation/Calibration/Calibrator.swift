@@ -22,6 +22,8 @@ package struct Calibrator: Sendable {
   private let isas: Set<ISA>
   /// The bytes of one observer: the session's memory and the histograms.
   package let observerByteCount: Int
+  /// The bytes of one set of histograms.
+  package let histogramByteCount: Int
   /// The bytes that all observers share.
   package var weightByteCount: Int { weights.byteCount }
   /// The program's inputs, in order.
@@ -60,9 +62,10 @@ package struct Calibrator: Sendable {
     self.isas = isas
     let session = try Calibrator.session(program, weights, isas)
     let channelBytes = plan.values.reduce(0) { $0 + 8 * ($1.channelCount ?? 0) }
+    histogramByteCount = plan.values.count * RangeHistogram.binCount * 8 + channelBytes
     observerByteCount =
       session.memory.arenaByteCount + session.memory.scratchByteCount + session.memory.ioByteCount
-      + plan.values.count * RangeHistogram.binCount * 8 + channelBytes
+      + histogramByteCount
   }
 
   /// Makes an observer with a session of its own, for one thread.
@@ -72,17 +75,28 @@ package struct Calibrator: Sendable {
 
   /// Puts together what observers have seen.
   package func calibration(_ observers: [RangeObserver], isOnData: Bool = true) -> Calibration {
-    var statistics =
-      observers.first?.statistics
-      ?? plan.values.map { ValueStatistics(channelCount: $0.channelCount ?? 0) }
+    let all = checkpoint(observers)
+    return Calibration(
+      values: zip(plan.values, all.statistics).map {
+        Calibration.Value(name: $0.name, statistics: $1)
+      },
+      sampleCount: all.sampleCount, isOnData: isOnData)
+  }
+
+  /// What observers have seen together, to be saved; they must not be observing.
+  package func checkpoint(_ observers: [RangeObserver]) -> CalibrationCheckpoint {
+    var statistics = observers.first?.statistics ?? []
     for observer in observers.dropFirst() {
       for index in statistics.indices { statistics[index].merge(observer.statistics[index]) }
     }
-    return Calibration(
-      values: zip(plan.values, statistics).map {
-        Calibration.Value(name: $0.name, statistics: $1)
-      },
-      sampleCount: observers.reduce(0) { $0 + $1.sampleCount }, isOnData: isOnData)
+    return CalibrationCheckpoint(
+      statistics: statistics, sampleCount: observers.reduce(0) { $0 + $1.sampleCount })
+  }
+
+  /// Reads a saved checkpoint; nil for bytes that are none for this key and these values.
+  package func checkpoint(_ bytes: [UInt8], key: [UInt8]) -> CalibrationCheckpoint? {
+    CalibrationCheckpoint(
+      bytes, key: key, channelCounts: plan.values.map { $0.channelCount ?? 0 })
   }
 
   private static func session(

@@ -27,6 +27,25 @@ package struct RangeHistogram: Sendable, Equatable {
 
   package init() {}
 
+  /// A histogram as it was saved; nil where the numbers contradict each other.
+  init?(
+    low: Float, high: Float, zeroCount: UInt64, exponent: Int, bins: [(bin: Int, count: UInt64)]
+  ) {
+    guard !bins.isEmpty else { return }
+    guard low.isFinite, high.isFinite, low <= high else { return nil }
+    widen(low: low, high: high)
+    guard exponent == self.exponent else { return nil }
+    for (bin, more) in bins {
+      guard counts.indices.contains(bin), counts[bin] == 0, more > 0 else { return nil }
+      let (sum, overflow) = count.addingReportingOverflow(more)
+      guard !overflow, sum < 1 << 62 else { return nil }
+      counts[bin] = more
+      count = sum
+    }
+    guard zeroCount <= counts[RangeHistogram.sideCount] else { return nil }
+    self.zeroCount = zeroCount
+  }
+
   package var isEmpty: Bool { count == 0 }
   /// The width of a bin.
   package var binWidth: Double { Double(sign: .plus, exponent: exponent, significand: 1) }

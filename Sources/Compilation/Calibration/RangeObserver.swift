@@ -83,10 +83,11 @@ package final class RangeObserver: @unchecked Sendable {
     sampleCount += 1
   }
 
-  /// Adds what another observer of the same plan has seen.
-  package func merge(_ other: RangeObserver) {
-    for index in statistics.indices { statistics[index].merge(other.statistics[index]) }
-    sampleCount += other.sampleCount
+  /// Takes over what was seen before, as if this observer had seen it.
+  package func resume(_ checkpoint: CalibrationCheckpoint) {
+    precondition(sampleCount == 0, "an observer resumes before its first sample")
+    statistics = checkpoint.statistics
+    sampleCount = checkpoint.sampleCount
   }
 
   // MARK: One value

@@ -66,15 +66,19 @@ enum CalibrateVerb: Verb {
     }
     // Opened first: a place that cannot be written is found before the work.
     var file = try AtomicFile(replacing: target)
+    let checkpoint = try CheckpointFile(
+      beside: target, model: path, source,
+      options: calibrator.inputs.map { "\($0.name) \($0.shape)" }.joined(separator: ","))
     let calibration = try CalibrationRun(
       calibrator, source, threads: given[SharedOptions.threads],
-      memoryLimit: given[CalibrationOptions.memory]
+      memoryLimit: given[CalibrationOptions.memory], checkpoint: checkpoint
     ).run()
     let ranges = calibration.ranges(
       method: (given[CalibrationOptions.method] ?? .auto).forTable,
       symmetric: given[CalibrationOptions.activations] == .symmetric)
     try file.write(ranges.text)
     try file.commit()
+    checkpoint.remove()
     Console.diagnose(
       "\(target): \(ranges.values.count) ranges by \(ranges.method) from \(ranges.sampleCount) "
         + "sample\(ranges.sampleCount == 1 ? "" : "s")\n")

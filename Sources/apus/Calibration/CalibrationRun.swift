@@ -11,19 +11,22 @@ struct CalibrationRun {
   private let source: CalibrationSource
   private let threads: Int
   private let memoryLimit: Int?
+  private let checkpoint: CheckpointFile?
 
   /// - Parameters:
   ///   - threads: the samples that are run at once, each on one thread; nil: as many as this
   ///     process may use.
   ///   - memoryLimit: `--memory`.
+  ///   - checkpoint: where to save now and then what was seen, and to go on from.
   init(
     _ calibrator: Calibrator, _ source: CalibrationSource, threads: Int? = nil,
-    memoryLimit: Int? = nil
+    memoryLimit: Int? = nil, checkpoint: CheckpointFile? = nil
   ) {
     self.calibrator = calibrator
     self.source = source
     self.threads = min(threads ?? WorkerPool.recommendedThreadCount, max(source.count, 1))
     self.memoryLimit = memoryLimit
+    self.checkpoint = checkpoint
   }
 
   /// Runs all samples. Warnings go to standard error.
@@ -35,19 +38,40 @@ struct CalibrationRun {
     for warning in check.warnings { Console.diagnose("warning: \(warning)\n") }
     let threads = try affordableThreads(check)
     let observers = try (0..<threads).map { _ in try calibrator.observer() }
-    let progress = Progress("calibrating", total: source.count)
-    let source = source
-    try SampleLoop.run(source.count, threads: threads) { thread in
-      (SampleReader(source), observers[thread])
-    } each: { worker, index in
-      let name = source.name(at: index)
-      try worker.1.observe(worker.0.sample(at: index), sample: index, name: name)
-      progress.advance(note: name)
+    var first = 0
+    if let saved = checkpoint?.read(calibrator), (1...source.count).contains(saved.sampleCount) {
+      observers[0].resume(saved)
+      first = saved.sampleCount
+      Console.diagnose("going on behind sample \(first) of \(source.count)\n")
     }
-    progress.finish()
+    try observe(observers, from: first)
     let calibration = calibrator.calibration(observers, isOnData: source.isOnData)
     report(calibration)
     return calibration
+  }
+
+  /// Samples per thread between two possible checkpoints, at which threads wait for each other.
+  private static let stretch = 16
+
+  private func observe(_ observers: [RangeObserver], from first: Int) throws {
+    let progress = Progress("calibrating", total: source.count - first)
+    let source = source
+    var start = first
+    while start < source.count {
+      let begin = start
+      let end = min(begin + observers.count * CalibrationRun.stretch, source.count)
+      try SampleLoop.run(end - begin, threads: observers.count) { thread in
+        (SampleReader(source), observers[thread])
+      } each: { worker, offset in
+        let name = source.name(at: begin + offset)
+        let inputs = try worker.0.sample(at: begin + offset)
+        try worker.1.observe(inputs, sample: begin + offset, name: name)
+        progress.advance(note: name)
+      }
+      start = end
+      if start < source.count { try checkpoint?.saveIfDue(calibrator, observers) }
+    }
+    progress.finish()
   }
 
   private func report(_ calibration: Calibration) {
@@ -74,7 +98,10 @@ struct CalibrationRun {
   /// The threads whose sessions fit under the limit.
   private func affordableThreads(_ check: SampleCheck.Result) throws -> Int {
     guard let limit = memoryLimit else { return threads }
-    let used = ProcessMemory.currentByteCount + CalibrationRun.reserveByteCount
+    // A checkpoint and the result are put together beside the observers.
+    let used =
+      ProcessMemory.currentByteCount + CalibrationRun.reserveByteCount
+      + calibrator.histogramByteCount * (checkpoint == nil ? 1 : 3)
     let sample = calibrator.inputs.reduce(0) { sum, port in
       sum + (port.type.byteCount(of: port.shape.elementCount) ?? 0)
     }

@@ -84,6 +84,16 @@ struct CalibrationSource: Sendable {
     }
   }
 
+  /// The files behind a sample.
+  func files(at index: Int) -> [String] {
+    switch samples[index] {
+    case .files(let files): files.flatMap { $0 }
+    case .archive(let file): [file]
+    case .row: [path]
+    case .random: []
+    }
+  }
+
   /// One sample: the inputs in the order of the ports. Many are read faster by a `SampleReader`.
   func sample(at index: Int) throws -> [TensorBuffer] { try SampleReader(self).sample(at: index) }
 
