@@ -22,7 +22,7 @@ extension Binary {
             let at = start &+ steps &* i
             left.load(at[0], step: steps[0], count: length, to: p)
             right.load(at[1], step: steps[1], count: length, to: q)
-            combine(p, q, length)
+            Binary.combine(function, p, q, length)
             activation.apply(to: p, count: length)
             y.store(at[2], step: steps[2], count: length, from: p)
             i += length
@@ -33,8 +33,9 @@ extension Binary {
   }
 
   /// p[i] = function(p[i], q[i])
-  private func combine(
-    _ p: UnsafeMutablePointer<Float>, _ q: UnsafeMutablePointer<Float>, _ count: Int
+  static func combine(
+    _ function: Function, _ p: UnsafeMutablePointer<Float>, _ q: UnsafeMutablePointer<Float>,
+    _ count: Int
   ) {
     @inline(__always) func each(_ body: (Float, Float) -> Float) {
       for i in 0..<count { p[i] = body(p[i], q[i]) }

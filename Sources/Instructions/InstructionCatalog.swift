@@ -35,6 +35,7 @@ public enum InstructionCatalog {
     Quantize.self,
     QuantizeDynamically.self,
     QuantizedAveragePool.self,
+    QuantizedBinary.self,
     QuantizedConvolution.self,
     QuantizedDepthwiseConvolution.self,
     QuantizedMatrixMultiply.self,

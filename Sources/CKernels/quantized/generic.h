@@ -5,43 +5,13 @@
 //   widen_bytes(x, parts)                            16 bytes as integers
 //   narrow_reals(x, zero)                            clamp(round(x) + zero, 0, 255)
 
-enum { GROUP = 16, PARTS = GROUP / LANES };
+#include "../math/wide.h"
 
 // 16 numbers.
-typedef struct {
-  V v[PARTS];
-} Reals;
+typedef Wide Reals;
 typedef struct {
   I v[PARTS];
 } Integers;
-
-#define EACH_PART for (int j = 0; j < PARTS; j++)
-
-INLINE Reals load_reals(const float *p, size_t count) {
-  Reals x;
-  EACH_PART {
-    size_t at = (size_t)j * LANES;
-    if (count >= GROUP) x.v[j] = load(p, APUS_FLOAT32, at);
-    else if (count <= at) x.v[j] = M(splat)(0.0f);
-    else if (count - at >= LANES) x.v[j] = load(p, APUS_FLOAT32, at);
-    else x.v[j] = load_part(p, APUS_FLOAT32, at, count - at);
-  }
-  return x;
-}
-
-INLINE void store_reals(float *p, Reals x, size_t count) {
-  EACH_PART {
-    size_t at = (size_t)j * LANES;
-    if (count >= at + LANES) store(p, APUS_FLOAT32, at, x.v[j]);
-    else if (count > at) store_part(p, APUS_FLOAT32, at, count - at, x.v[j]);
-  }
-}
-
-INLINE Reals same_reals(float x) {
-  Reals all;
-  EACH_PART all.v[j] = M(splat)(x);
-  return all;
-}
 
 // --- scales ---
 
@@ -90,10 +60,10 @@ void ISA_NAME(apus_quantize_rows)(const struct apus_quantize *c) {
   for (size_t r = 0; r < c->rows; r++) {
     const float *x = (const float *)c->x + (ptrdiff_t)r * c->x_row;
     uint8_t *y = (uint8_t *)c->y + (ptrdiff_t)r * c->y_row;
-    for (size_t i = 0; i < c->count; i += GROUP) {
-      size_t some = least(c->count - i, GROUP);
+    for (size_t i = 0; i < c->count; i += WIDE) {
+      size_t some = least(c->count - i, WIDE);
       if (c->scale.channels) s = scale_of(&c->scale, i);
-      store_bytes(y + i, quantized(load_reals(x + i, some), &s), some);
+      store_bytes(y + i, quantized(wide_load(x, APUS_FLOAT32, i, some), &s), some);
     }
   }
 }
@@ -104,10 +74,10 @@ void ISA_NAME(apus_dequantize_rows)(const struct apus_quantize *c) {
   for (size_t r = 0; r < c->rows; r++) {
     const uint8_t *x = (const uint8_t *)c->x + (ptrdiff_t)r * c->x_row;
     float *y = (float *)c->y + (ptrdiff_t)r * c->y_row;
-    for (size_t i = 0; i < c->count; i += GROUP) {
-      size_t some = least(c->count - i, GROUP);
+    for (size_t i = 0; i < c->count; i += WIDE) {
+      size_t some = least(c->count - i, WIDE);
       if (c->scale.channels) s = scale_of(&c->scale, i);
-      store_reals(y + i, dequantized(load_bytes(x + i, some), &s), some);
+      wide_store(y, APUS_FLOAT32, i, some, dequantized(load_bytes(x + i, some), &s));
     }
   }
 }
@@ -151,20 +121,44 @@ INLINE void load_3(const uint8_t *x, B16 *rows) {
   rows[2] = SHUFFLE(pq, rr, 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35, 38, 41, 44, 47);
 }
 
+// 16 pixels of four channels.
+INLINE void store_4(uint8_t *y, B16 a, B16 b, B16 c, B16 d) {
+  B32 ab = BOTH(a, b), cd = BOTH(c, d);
+#define PIXELS(p)                                                                            \
+  SHUFFLE(                                                                                   \
+      ab, cd, p, p + 16, p + 32, p + 48, p + 1, p + 17, p + 33, p + 49, p + 2, p + 18, p + 34, \
+      p + 50, p + 3, p + 19, p + 35, p + 51)
+  store_bytes(y, PIXELS(0), 16), store_bytes(y + 16, PIXELS(4), 16);
+  store_bytes(y + 32, PIXELS(8), 16), store_bytes(y + 48, PIXELS(12), 16);
+#undef PIXELS
+}
+
+INLINE void load_4(const uint8_t *x, B16 *rows) {
+  B32 pq = BOTH(load_bytes(x, 16), load_bytes(x + 16, 16));
+  B32 rs = BOTH(load_bytes(x + 32, 16), load_bytes(x + 48, 16));
+#define CHANNEL(c)                                                                           \
+  SHUFFLE(                                                                                   \
+      pq, rs, c, c + 4, c + 8, c + 12, c + 16, c + 20, c + 24, c + 28, c + 32, c + 36, c + 40, \
+      c + 44, c + 48, c + 52, c + 56, c + 60)
+  rows[0] = CHANNEL(0), rows[1] = CHANNEL(1), rows[2] = CHANNEL(2), rows[3] = CHANNEL(3);
+#undef CHANNEL
+}
+
 INLINE B16 quantized_plane(
     const struct apus_quantize_planes *c, size_t channel, size_t p, size_t count) {
   const struct apus_quantized_scale own = {
       c->scale.scale + (c->scale.channels ? channel : 0),
       c->scale.zero + (c->scale.channels ? channel : 0), 0};
   const Scale s = scale_of(&own, 0);
-  return quantized(load_reals(c->reals + (ptrdiff_t)channel * c->plane + p, count), &s);
+  const float *plane = c->reals + (ptrdiff_t)channel * c->plane;
+  return quantized(wide_load(plane, APUS_FLOAT32, p, count), &s);
 }
 
 INLINE void quantize_tile(const struct apus_quantize_planes *c, size_t p, size_t pixels) {
-  for (size_t channel = 0; channel < c->channels; channel += GROUP) {
-    const size_t some = least(c->channels - channel, GROUP);
-    B16 rows[GROUP];
-    for (size_t k = 0; k < GROUP; k++) {
+  for (size_t channel = 0; channel < c->channels; channel += WIDE) {
+    const size_t some = least(c->channels - channel, WIDE);
+    B16 rows[WIDE];
+    for (size_t k = 0; k < WIDE; k++) {
       rows[k] = k < some ? quantized_plane(c, channel + k, p, pixels) : (B16){0};
     }
     transpose(rows);
@@ -175,13 +169,14 @@ INLINE void quantize_tile(const struct apus_quantize_planes *c, size_t p, size_t
 }
 
 void ISA_NAME(apus_quantize_planes)(const struct apus_quantize_planes *c) {
-  const int three = c->channels == 3 && c->pixel == 3;
-  for (size_t p = 0; p < c->pixels; p += GROUP) {
-    const size_t some = least(c->pixels - p, GROUP);
-    if (three && some == GROUP) {
-      store_3(
-          c->bytes + 3 * p, quantized_plane(c, 0, p, GROUP), quantized_plane(c, 1, p, GROUP),
-          quantized_plane(c, 2, p, GROUP));
+  const size_t dense = c->pixel == (ptrdiff_t)c->channels ? c->channels : 0;
+  for (size_t p = 0; p < c->pixels; p += WIDE) {
+    const size_t some = least(c->pixels - p, WIDE);
+    if (some == WIDE && (dense == 3 || dense == 4)) {
+      const B16 x = quantized_plane(c, 0, p, WIDE), y = quantized_plane(c, 1, p, WIDE);
+      const B16 z = quantized_plane(c, 2, p, WIDE);
+      if (dense == 3) store_3(c->bytes + 3 * p, x, y, z);
+      else store_4(c->bytes + 4 * p, x, y, z, quantized_plane(c, 3, p, WIDE));
     } else {
       quantize_tile(c, p, some);
     }
@@ -194,20 +189,23 @@ INLINE void dequantized_plane(
       c->scale.scale + (c->scale.channels ? channel : 0),
       c->scale.zero + (c->scale.channels ? channel : 0), 0};
   const Scale s = scale_of(&own, 0);
-  store_reals(c->reals + (ptrdiff_t)channel * c->plane + p, dequantized(q, &s), count);
+  float *plane = c->reals + (ptrdiff_t)channel * c->plane;
+  wide_store(plane, APUS_FLOAT32, p, count, dequantized(q, &s));
 }
 
 void ISA_NAME(apus_dequantize_planes)(const struct apus_quantize_planes *c) {
-  const int three = c->channels == 3 && c->pixel == 3;
-  for (size_t p = 0; p < c->pixels; p += GROUP) {
-    const size_t pixels = least(c->pixels - p, GROUP);
-    B16 rows[GROUP];
-    for (size_t channel = 0; channel < c->channels; channel += GROUP) {
-      const size_t some = least(c->channels - channel, GROUP);
-      if (three && pixels == GROUP) {
+  const size_t dense = c->pixel == (ptrdiff_t)c->channels ? c->channels : 0;
+  for (size_t p = 0; p < c->pixels; p += WIDE) {
+    const size_t pixels = least(c->pixels - p, WIDE);
+    B16 rows[WIDE];
+    for (size_t channel = 0; channel < c->channels; channel += WIDE) {
+      const size_t some = least(c->channels - channel, WIDE);
+      if (pixels == WIDE && dense == 3) {
         load_3(c->bytes + 3 * p, rows);
+      } else if (pixels == WIDE && dense == 4) {
+        load_4(c->bytes + 4 * p, rows);
       } else {
-        for (size_t k = 0; k < GROUP; k++) {
+        for (size_t k = 0; k < WIDE; k++) {
           const uint8_t *from = c->bytes + (ptrdiff_t)(p + k) * c->pixel + channel;
           rows[k] = k < pixels ? load_bytes(from, some) : (B16){0};
         }
@@ -256,7 +254,7 @@ INLINE Reals operand(
   }
   if (c->type == APUS_REAL) {
     const float *p = (const float *)c->data + (ptrdiff_t)r * c->row;
-    return c->step ? load_reals(p + i, count) : same_reals(p[0]);
+    return c->step ? wide_load(p, APUS_FLOAT32, i, count) : wide_splat(p[0]);
   }
   const uint8_t *p = (const uint8_t *)c->data + (ptrdiff_t)r * c->row;
   const Scale own = scale_of(&c->scale, c->scale.channels ? i : 0);
@@ -267,7 +265,7 @@ INLINE void result(
     const struct apus_quantized_result *c, const Scale *common, int bytes, size_t r, size_t i,
     size_t count, Reals x) {
   if (!bytes && c->type == APUS_REAL) {
-    store_reals((float *)c->data + (ptrdiff_t)r * c->row + i, x, count);
+    wide_store((float *)c->data + (ptrdiff_t)r * c->row, APUS_FLOAT32, i, count, x);
     return;
   }
   const Scale own = bytes || !c->scale.channels ? *common : scale_of(&c->scale, i);
@@ -283,8 +281,8 @@ INLINE void binary_rows(const struct apus_quantized_binary *c, uint32_t function
   if (c->b.type == APUS_UINT8) b = scale_of(&c->b.scale, 0);
   if (c->y.type == APUS_UINT8) y = scale_of(&c->y.scale, 0);
   for (size_t r = 0; r < c->rows; r++) {
-    for (size_t i = 0; i < c->count; i += GROUP) {
-      const size_t some = least(c->count - i, GROUP);
+    for (size_t i = 0; i < c->count; i += WIDE) {
+      const size_t some = least(c->count - i, WIDE);
       Reals p = operand(&c->a, &a, bytes, r, i, some);
       const Reals q = operand(&c->b, &b, bytes, r, i, some);
       EACH_PART p.v[j] = apply(combine(function, p.v[j], q.v[j]), &f);

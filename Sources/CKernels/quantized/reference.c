@@ -6,16 +6,18 @@
 typedef uint8_t B16 __attribute__((vector_size(16)));
 typedef apus_i_reference I;
 
+#include "bytes.h"
+
 INLINE B16 load_bytes(const uint8_t *p, size_t count) {
-  B16 x = {0};
-  if (count >= 16) __builtin_memcpy(&x, p, 16);
-  else for (size_t k = 0; k < count; k++) x[k] = p[k];
+  if (count < 16) return load_some_bytes(p, count);
+  B16 x;
+  __builtin_memcpy(&x, p, 16);
   return x;
 }
 
 INLINE void store_bytes(uint8_t *p, B16 x, size_t count) {
   if (count >= 16) __builtin_memcpy(p, &x, 16);
-  else for (size_t k = 0; k < count; k++) p[k] = x[k];
+  else store_some_bytes(p, x, count);
 }
 
 INLINE void widen_bytes(B16 x, I *parts) {

@@ -8,18 +8,18 @@
 typedef uint8_t B16 __attribute__((vector_size(16)));
 typedef apus_i_avx2 I;
 
+#include "bytes.h"
+
 INLINE B16 load_bytes(const uint8_t *p, size_t count) {
   if (count >= 16) return (B16)_mm_loadu_si128((const void *)p);
-  B16 x = {0};
-  for (size_t k = 0; k < count; k++) x[k] = p[k];
-  return x;
+  return load_some_bytes(p, count);
 }
 
 INLINE void store_bytes(uint8_t *p, B16 x, size_t count) {
   if (count >= 16) {
     _mm_storeu_si128((void *)p, (__m128i)x);
   } else {
-    for (size_t k = 0; k < count; k++) p[k] = x[k];
+    store_some_bytes(p, x, count);
   }
 }
 
