@@ -102,7 +102,10 @@ let package = Package(
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests(
       "Conformance",
-      ["Archives", "Compilation", "Graphs", "Importers", "Kernels", "Runtime", "Tensors"]),
+      [
+        "Archives", "Compilation", "Graphs", "Importers", "Instructions", "Kernels", "Runtime",
+        "Tensors",
+      ]),
     tests(
       "Compilation",
       [

@@ -49,7 +49,8 @@ struct ConvolutionPlan: Sendable {
     depth = runs.depth
     runLength = runs.paddedLength
     isBFloat16 = weightType == .bfloat16
-    kernel = GemmKernel.best(bfloat16: isBFloat16, isas: preparation.isas)
+    kernel = GemmKernel.best(
+      bfloat16: isBFloat16, exact: preparation.isExact, isas: preparation.isas)
     // In place, a run must not end inside a pair, and a kernel row must be dense.
     let rowRuns = runs.count < window.kernelHeight * window.kernelWidth
     let isStaged =

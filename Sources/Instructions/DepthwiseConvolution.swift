@@ -84,7 +84,8 @@ public struct DepthwiseConvolution: Instruction {
       filter.type == .float32 && filter.shape == expected && filter.isDense, self,
       "weights are \(filter.type) \(filter.shape), expected float32 \(expected)")
     plan = Plan(
-      window: window, kernel: DepthwiseKernel.best(isas: preparation.isas),
+      window: window,
+      kernel: DepthwiseKernel.best(exact: preparation.isExact, isas: preparation.isas),
       split: GridSplit(
         rows: window.batch * window.outputHeight,
         columns: (window.channels + Plan.channelGrain - 1) / Plan.channelGrain,

@@ -112,7 +112,8 @@ struct MatrixPlan: Sendable {
     self.store = store
     self.scale = scale
     isBFloat16 = type == .bfloat16
-    kernel = GemmKernel.best(bfloat16: isBFloat16, isas: preparation.isas)
+    kernel = GemmKernel.best(
+      bfloat16: isBFloat16, exact: preparation.isExact, isas: preparation.isas)
     rounding = BFloat16Rounding(isas: preparation.isas)
     depth = left.columns
     paddedDepth = isBFloat16 ? (depth + 1) / 2 * 2 : depth

@@ -53,7 +53,8 @@ struct TransposedPlan: Sendable {
     self.groups = groups
     self.strides = strides
     isBFloat16 = weightType == .bfloat16
-    kernel = GemmKernel.best(bfloat16: isBFloat16, isas: preparation.isas)
+    kernel = GemmKernel.best(
+      bfloat16: isBFloat16, exact: preparation.isExact, isas: preparation.isas)
     (batch, height, width) = (input.shape[0], input.shape[1], input.shape[2])
     (outputHeight, outputWidth) = (output.shape[1], output.shape[2])
     channels = input.rowLength / groups

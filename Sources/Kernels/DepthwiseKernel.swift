@@ -7,6 +7,8 @@ package struct DepthwiseKernel: @unchecked Sendable, CustomStringConvertible {
   private let entry: UnsafePointer<apus_depthwise_kernel>
 
   package var isa: ISA { ISA(rawValue: UInt8(truncatingIfNeeded: entry.pointee.isa)) ?? .portable }
+  /// Whether it multiplies and adds with one rounding, and so gives bits of its own.
+  package var isFused: Bool { entry.pointee.fused != 0 }
   package var description: String { String(cString: entry.pointee.name) }
 
   /// Every kernel of this build, best first.
@@ -19,8 +21,11 @@ package struct DepthwiseKernel: @unchecked Sendable, CustomStringConvertible {
   }()
 
   /// The best kernel among `isas`; the portable one where none is better.
-  package static func best(isas: Set<ISA>) -> DepthwiseKernel {
-    guard let best = all.first(where: { isas.contains($0.isa) }) ?? all.last else {
+  ///
+  /// - Parameter exact: whether the bits must be those of every ISA.
+  package static func best(exact: Bool, isas: Set<ISA>) -> DepthwiseKernel {
+    let fitting = all.filter { !(exact && $0.isFused) }
+    guard let best = fitting.first(where: { isas.contains($0.isa) }) ?? fitting.last else {
       preconditionFailure("the kernel table lacks its portable entry")
     }
     return best

@@ -9,6 +9,8 @@ package struct GemmKernel: @unchecked Sendable, CustomStringConvertible {
   package var isa: ISA { ISA(rawValue: UInt8(truncatingIfNeeded: entry.pointee.isa)) ?? .portable }
   /// The type of both factors: float32, or bfloat16.
   package var isBFloat16: Bool { entry.pointee.input == APUS_BFLOAT16.rawValue }
+  /// Whether it multiplies and adds with one rounding, and so gives bits of its own.
+  package var isFused: Bool { entry.pointee.fused != 0 }
   package var description: String { String(cString: entry.pointee.name) }
 
   /// Every kernel of this build, best first within an input type.
@@ -21,8 +23,10 @@ package struct GemmKernel: @unchecked Sendable, CustomStringConvertible {
   }()
 
   /// The best kernel among `isas`; the portable one where none is better.
-  package static func best(bfloat16: Bool, isas: Set<ISA>) -> GemmKernel {
-    let fitting = all.filter { $0.isBFloat16 == bfloat16 }
+  ///
+  /// - Parameter exact: whether the bits must be those of every ISA; not with bfloat16.
+  package static func best(bfloat16: Bool, exact: Bool, isas: Set<ISA>) -> GemmKernel {
+    let fitting = all.filter { $0.isBFloat16 == bfloat16 && !(exact && !bfloat16 && $0.isFused) }
     let best = fitting.first { isas.contains($0.isa) } ?? fitting.last
     guard let best else { preconditionFailure("the kernel table lacks its portable entry") }
     return best

@@ -6,7 +6,7 @@
 // inner, so that all memory is read in order.
 //
 // Included by x86_<isa>.c, which defines DEPTHWISE(name), MATH(name), UNROLL and
-//   MULTIPLY_ADD(a, b, c)            a b + c, fused
+//   MULTIPLY_ADD(a, b, c)            a b + c, fused or not
 //   LOAD(x, at, type)                a vector of x (float32 or bfloat16) as float32
 //   LOAD_IF(x, at, type, condition)  the same, or zeros without reading
 //   STORE(y, at, type, x, count)     the first `count` lanes

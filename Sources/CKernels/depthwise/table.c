@@ -2,11 +2,11 @@
 #include "cpu.h"
 #include "depthwise.h"
 
-#define KERNEL(function, name, isa) void function(const struct apus_depthwise *);
+#define KERNEL(function, name, isa, fused) void function(const struct apus_depthwise *);
 #include "kernels.inc"
 #undef KERNEL
 
-#define KERNEL(function, name, isa) {name, isa, function},
+#define KERNEL(function, name, isa, fused) {name, isa, fused, function},
 static const struct apus_depthwise_kernel kernels[] = {
 #include "kernels.inc"
 };

@@ -9,7 +9,6 @@
 #include "gemm.h"
 
 #define MATH(name) apus_##name##_avx2
-#define DEPTHWISE(name) name##_avx2
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 static inline __attribute__((always_inline)) __m256 load(
@@ -51,10 +50,18 @@ static inline __attribute__((always_inline)) void store(
   }
 }
 
-#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define LOAD(x, at, type) load(x, at, type)
 #define LOAD_IF(x, at, type, condition) load_if(x, at, type, condition)
 #define STORE(y, at, type, x, count) store(y, at, type, x, count)
+
+#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define DEPTHWISE(name) name##_avx2
+#include "generic.h"
+#undef DEPTHWISE
+#undef MULTIPLY_ADD
+
+#define MULTIPLY_ADD(a, b, c) _mm256_add_ps(c, _mm256_mul_ps(a, b))
+#define DEPTHWISE(name) name##_exact_avx2
 #include "generic.h"
 
 #pragma clang attribute pop

@@ -10,7 +10,6 @@
 #include "gemm.h"
 
 #define MATH(name) apus_##name##_avx512
-#define DEPTHWISE(name) name##_avx512
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 static inline __attribute__((always_inline)) __m512 load(
@@ -31,10 +30,18 @@ static inline __attribute__((always_inline)) void store(
   }
 }
 
-#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define LOAD(x, at, type) load(x, at, type, 0xffff)
 #define LOAD_IF(x, at, type, condition) load(x, at, type, (condition) ? 0xffff : 0)
 #define STORE(y, at, type, x, count) store(y, at, type, x, count)
+
+#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define DEPTHWISE(name) name##_avx512
+#include "generic.h"
+#undef DEPTHWISE
+#undef MULTIPLY_ADD
+
+#define MULTIPLY_ADD(a, b, c) _mm512_add_ps(c, _mm512_mul_ps(a, b))
+#define DEPTHWISE(name) name##_exact_avx512
 #include "generic.h"
 
 #pragma clang attribute pop

@@ -27,7 +27,8 @@ static void finish(const struct apus_gemm *g, size_t row, size_t column, const f
   ptrdiff_t to = line * g->y_line + pixel * g->y_pixel + (ptrdiff_t)column;
   ptrdiff_t from = line * g->residual_line + pixel * g->residual_pixel + (ptrdiff_t)column;
   for (size_t n = 0; n < count; n++) {
-    float x = sums[n] * g->scale + (g->bias ? g->bias[column + n] : 0.0f);
+    float x = sums[n] * g->scale;
+    if (g->bias) x += g->bias[column + n];
     float other = g->residual ? load(g->residual, from + (ptrdiff_t)n, g->residual_type) : 0.0f;
     if (g->residual && !g->residual_last) x += other;
     x = apus_apply_reference(apus_splat_reference(x), &g->activation)[0];

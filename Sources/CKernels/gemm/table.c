@@ -2,11 +2,11 @@
 #include "cpu.h"
 #include "gemm.h"
 
-#define KERNEL(function, name, isa, input) void function(const struct apus_gemm *);
+#define KERNEL(function, name, isa, input, fused) void function(const struct apus_gemm *);
 #include "kernels.inc"
 #undef KERNEL
 
-#define KERNEL(function, name, isa, input) {name, isa, input, function},
+#define KERNEL(function, name, isa, input, fused) {name, isa, input, fused, function},
 static const struct apus_gemm_kernel kernels[] = {
 #include "kernels.inc"
 };

@@ -59,14 +59,22 @@ static inline __m256 load_bfloat16(const uint16_t *x, size_t count) {
     __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps((b) + 8);               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
       __m256 x = _mm256_set1_ps((a)[i][k]);                                         \
-      acc[i][0] = _mm256_fmadd_ps(x, low, acc[i][0]);                               \
-      acc[i][1] = _mm256_fmadd_ps(x, high, acc[i][1]);                              \
+      acc[i][0] = MULTIPLY_ADD(x, low, acc[i][0]);                                  \
+      acc[i][1] = MULTIPLY_ADD(x, high, acc[i][1]);                                 \
     }                                                                               \
   } while (0)
-#define GEMM(name) name##_f32_avx2
 #define GEMM_INPUT float
 #define GEMM_STORE(y, x) _mm256_storeu_ps(y, x)
 #define GEMM_STEP 1
+
+#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define GEMM(name) name##_f32_avx2
+#include "generic.h"
+#undef GEMM
+#undef MULTIPLY_ADD
+
+#define MULTIPLY_ADD(a, b, c) _mm256_add_ps(c, _mm256_mul_ps(a, b))
+#define GEMM(name) name##_exact_avx2
 #include "generic.h"
 #undef GEMM
 #undef GEMM_INPUT

@@ -22,14 +22,22 @@ static inline __attribute__((always_inline)) void store_bfloat16(
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
       __m512 x = _mm512_set1_ps((a)[i][k]);                                         \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
-        acc[i][j] = _mm512_fmadd_ps(x, column[j], acc[i][j]);                       \
+        acc[i][j] = MULTIPLY_ADD(x, column[j], acc[i][j]);                          \
       }                                                                             \
     }                                                                               \
   } while (0)
-#define GEMM(name) name##_f32_avx512
 #define GEMM_INPUT float
 #define GEMM_STORE(y, x) _mm512_storeu_ps(y, x)
 #define GEMM_STEP 1
+
+#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define GEMM(name) name##_f32_avx512
+#include "generic.h"
+#undef GEMM
+#undef MULTIPLY_ADD
+
+#define MULTIPLY_ADD(a, b, c) _mm512_add_ps(c, _mm512_mul_ps(a, b))
+#define GEMM(name) name##_exact_avx512
 #include "generic.h"
 #undef GEMM
 #undef GEMM_INPUT

@@ -7,6 +7,9 @@
 // as zero. y and residual: [..][y_width][channels], pixels `y_pixel` and `residual_pixel` apart.
 // x, y and residual are float32 or bfloat16; weights and bias float32; sums float32.
 //
+// Kernels that are not fused give the same bits on every ISA: each product is rounded, and they are
+// added in the order of ky and kx. The fused ones skip the first rounding.
+//
 // Alignment: none needed. Reads past the operands: up to 60 bytes behind x, weights and bias.
 // Y is written exactly.
 #ifndef APUS_DEPTHWISE_H
@@ -56,7 +59,8 @@ struct apus_depthwise {
 
 struct apus_depthwise_kernel {
   const char *name;
-  uint32_t isa;  // enum apus_isa
+  uint32_t isa;    // enum apus_isa
+  uint32_t fused;  // 1: multiplies and adds with one rounding
   void (*run)(const struct apus_depthwise *);
 };
 

@@ -15,6 +15,9 @@
 // Alignment: none needed; 64 bytes for panels and rows is fastest. Reads past the operands: whole
 // panels of `bias` (up to 15 floats behind the last column), nothing else. Y is written exactly.
 //
+// Kernels that are not fused give the same bits on every ISA: each product is rounded, and the K
+// products of a result are added one after the other. The fused ones skip the first rounding.
+//
 // bfloat16: inputs are products of the exact values, summed in float32 (AVX-512-BF16 sums pairs
 // and flushes subnormals); results are rounded to nearest even.
 #ifndef APUS_GEMM_H
@@ -66,6 +69,7 @@ struct apus_gemm_kernel {
   const char *name;
   uint32_t isa;    // enum apus_isa
   uint32_t input;  // enum apus_float: the type of A and B
+  uint32_t fused;  // 1: multiplies and adds with one rounding
   void (*run)(const struct apus_gemm *);
 };
 

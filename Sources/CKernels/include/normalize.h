@@ -1,7 +1,8 @@
 // Normalisation of rows by their mean and variance, float32 and bfloat16 (enum apus_float).
 //
 // Computed in float32 (the mean first, then the variance around it), rounded to nearest even when
-// stored. No alignment needed; nothing is read or written outside the operands. y may be x.
+// stored; all kernels give the same bits. No alignment needed; nothing is read or written outside
+// the operands. y may be x.
 #ifndef APUS_NORMALIZE_H
 #define APUS_NORMALIZE_H
 

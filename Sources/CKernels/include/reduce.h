@@ -1,7 +1,8 @@
 // Sums, extrema and norms of many numbers, float32 and bfloat16 (enum apus_float).
 //
-// Computed in float32, in blocks whose sums are added, rounded to nearest even when stored. No
-// alignment needed; nothing is read or written outside the operands.
+// Computed in float32, in blocks whose sums are added, rounded to nearest even when stored; the
+// order of sums is one, and so are the bits that all kernels give. No alignment needed; nothing is
+// read or written outside the operands.
 #ifndef APUS_REDUCE_H
 #define APUS_REDUCE_H
 

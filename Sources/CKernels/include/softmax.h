@@ -1,7 +1,7 @@
 // Softmax of rows and of columns, float32 and bfloat16 (enum apus_float).
 //
-// Computed in float32, rounded to nearest even when stored. No alignment needed; nothing is read or
-// written outside the operands. y may be x.
+// Computed in float32, rounded to nearest even when stored; all kernels give the same bits. No
+// alignment needed; nothing is read or written outside the operands. y may be x.
 #ifndef APUS_SOFTMAX_H
 #define APUS_SOFTMAX_H
 

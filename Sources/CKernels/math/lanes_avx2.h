@@ -78,6 +78,7 @@ INLINE uint32_t lanes_equal(V a, V b) {
   __m128 h = op(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));       \
   h = op(h, _mm_movehl_ps(h, h));                                              \
   return _mm_cvtss_f32(op(h, _mm_shuffle_ps(h, h, 1)))
+// Halves are added until one lane is left.
 INLINE float lanes_sum(V x) { HALVES(x, _mm_add_ps); }
 INLINE float lanes_max(V x) { HALVES(x, _mm_max_ps); }
 #undef HALVES

@@ -61,7 +61,13 @@ INLINE V larger(V a, V b) { return _mm512_max_ps(a, b); }
 // A bit for every lane where a = b.
 INLINE uint32_t lanes_equal(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 
-INLINE float lanes_sum(V x) { return _mm512_reduce_add_ps(x); }
+// Halves are added until one lane is left.
+INLINE float lanes_sum(V x) {
+  __m256 q = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+  __m128 h = _mm_add_ps(_mm256_castps256_ps128(q), _mm256_extractf128_ps(q, 1));
+  h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_add_ps(h, _mm_shuffle_ps(h, h, 1)));
+}
 INLINE float lanes_max(V x) { return _mm512_reduce_max_ps(x); }
 
 #endif

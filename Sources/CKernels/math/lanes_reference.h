@@ -58,10 +58,12 @@ INLINE uint32_t lanes_equal(V a, V b) {
   return bits;
 }
 
+// Halves are added until one lane is left.
 INLINE float lanes_sum(V x) {
-  float sum = x[0];
-  for (int k = 1; k < LANES; k++) sum += x[k];
-  return sum;
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; k++) x[k] += x[k + half];
+  }
+  return x[0];
 }
 
 INLINE float lanes_max(V x) {

@@ -1,31 +1,42 @@
 // The normalisation kernel: one text for every ISA. Included by x86_<isa>.c after the lanes.
+#include "../math/wide.h"
 
 enum { BLOCK = 4 };
 
-// Σ x, or Σ (x - mean)².
-INLINE float row_sum(const struct apus_normalize *c, int squares, float mean) {
-  const V zero = M(splat)(0.0f), middle = M(splat)(mean);
-  V acc[BLOCK] = {zero, zero, zero, zero};
-  size_t i = 0;
-  for (; i + BLOCK * LANES <= c->count; i += BLOCK * LANES) {
-    for (int j = 0; j < BLOCK; j++) {
-      V x = load(c->x, c->x_type, i + (size_t)j * LANES);
-      V d = x - middle;
-      acc[j] = acc[j] + (squares ? d * d : x);
+// x, or (x - mean)².
+INLINE Wide terms(
+    const struct apus_normalize *c, int squares, V mean, size_t i, size_t count) {
+  Wide x = wide_load(c->x, c->x_type, i, count);
+  if (squares) {
+    EACH_PART {
+      V d = x.v[j] - mean;
+      x.v[j] = d * d;
     }
   }
-  V total = (acc[0] + acc[1]) + (acc[2] + acc[3]);
-  for (; i + LANES <= c->count; i += LANES) {
-    V x = load(c->x, c->x_type, i);
-    V d = x - middle;
-    total = total + (squares ? d * d : x);
+  return x;
+}
+
+// Σ x, or Σ (x - mean)².
+INLINE float row_sum(const struct apus_normalize *c, int squares, float mean) {
+  const V middle = M(splat)(mean);
+  const Wide zero = wide_splat(0.0f);
+  Wide acc[BLOCK] = {zero, zero, zero, zero};
+  size_t i = 0;
+  for (; i + BLOCK * WIDE <= c->count; i += BLOCK * WIDE) {
+    for (int b = 0; b < BLOCK; b++) {
+      const size_t at = i + (size_t)b * WIDE;
+      acc[b] = wide_add(acc[b], terms(c, squares, middle, at, WIDE));
+    }
+  }
+  Wide total = wide_add(wide_add(acc[0], acc[1]), wide_add(acc[2], acc[3]));
+  for (; i + WIDE <= c->count; i += WIDE) {
+    total = wide_add(total, terms(c, squares, middle, i, WIDE));
   }
   if (i < c->count) {
-    V x = load_part(c->x, c->x_type, i, c->count - i);
-    V d = x - middle;
-    total = total + first_lanes(squares ? d * d : x, zero, c->count - i);
+    const size_t rest = c->count - i;
+    total = wide_add(total, wide_first(terms(c, squares, middle, i, rest), zero, rest));
   }
-  return lanes_sum(total);
+  return wide_sum(total);
 }
 
 INLINE float parameter(const void *p, uint32_t type, size_t i, float absent) {

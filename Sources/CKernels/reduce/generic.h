@@ -1,4 +1,5 @@
 // The reduction kernels: one text for every ISA. Included by x86_<isa>.c after the lanes.
+#include "../math/wide.h"
 
 INLINE float identity_of(uint32_t function) {
   if (function == APUS_REDUCE_MAXIMUM) return -__builtin_inff();
@@ -33,47 +34,58 @@ INLINE V finish(uint32_t function, V x, size_t count) {
   return x;
 }
 
-INLINE float across(uint32_t function, V x) {
+INLINE Wide fold_wide(uint32_t function, Wide acc, Wide x) {
+  EACH_PART acc.v[j] = fold(function, acc.v[j], x.v[j]);
+  return acc;
+}
+
+INLINE Wide merge_wide(uint32_t function, Wide a, Wide b) {
+  EACH_PART a.v[j] = merge(function, a.v[j], b.v[j]);
+  return a;
+}
+
+INLINE float across(uint32_t function, Wide x) {
   if (function == APUS_REDUCE_MAXIMUM || function == APUS_REDUCE_MINIMUM) {
-    float lanes[LANES];
-    store(lanes, APUS_FLOAT32, 0, x);
+    float lanes[WIDE];
+    wide_store(lanes, APUS_FLOAT32, 0, WIDE, x);
     float best = lanes[0];
-    for (int i = 1; i < LANES; i++) {
+    for (int i = 1; i < WIDE; i++) {
       float y = lanes[i];
       int better = function == APUS_REDUCE_MAXIMUM ? y > best : y < best;
       best = better || y != y ? y : best;
     }
     return best;
   }
-  return lanes_sum(x);
+  return wide_sum(x);
 }
 
 enum { BLOCK = 4, SPAN = 64 };
 
 INLINE void reduce_rows(const struct apus_reduce *c, uint32_t function) {
   const ptrdiff_t size = c->x_type == APUS_FLOAT32 ? 4 : 2;
-  const V start = M(splat)(identity_of(function));
+  const Wide start = wide_splat(identity_of(function));
   for (size_t r = 0; r < c->rows; r++) {
     const char *x = (const char *)c->x + (ptrdiff_t)r * c->row * size;
-    V total = start;
+    Wide total = start;
     size_t i = 0;
-    while (i + BLOCK * LANES <= c->count) {
-      V acc[BLOCK] = {start, start, start, start};
-      for (int k = 0; k < SPAN && i + BLOCK * LANES <= c->count; k++, i += BLOCK * LANES) {
-        for (int j = 0; j < BLOCK; j++) {
-          acc[j] = fold(function, acc[j], load(x, c->x_type, i + (size_t)j * LANES));
+    while (i + BLOCK * WIDE <= c->count) {
+      Wide acc[BLOCK] = {start, start, start, start};
+      for (int k = 0; k < SPAN && i + BLOCK * WIDE <= c->count; k++, i += BLOCK * WIDE) {
+        for (int b = 0; b < BLOCK; b++) {
+          const Wide some = wide_load(x, c->x_type, i + (size_t)b * WIDE, WIDE);
+          acc[b] = fold_wide(function, acc[b], some);
         }
       }
-      V low = merge(function, acc[0], acc[1]), high = merge(function, acc[2], acc[3]);
-      total = merge(function, total, merge(function, low, high));
+      Wide low = merge_wide(function, acc[0], acc[1]), high = merge_wide(function, acc[2], acc[3]);
+      total = merge_wide(function, total, merge_wide(function, low, high));
     }
-    for (; i + LANES <= c->count; i += LANES) {
-      total = fold(function, total, load(x, c->x_type, i));
+    for (; i + WIDE <= c->count; i += WIDE) {
+      total = fold_wide(function, total, wide_load(x, c->x_type, i, WIDE));
     }
     if (i < c->count) {
-      size_t rest = c->count - i;
-      V last = load_part(x, c->x_type, i, rest);
-      total = fold(function, total, first_lanes(last, start, rest));
+      const size_t rest = c->count - i;
+      const Wide last = wide_load(x, c->x_type, i, rest);
+      total = fold_wide(function, total, wide_first(last, start, rest));
     }
     V result = finish(function, M(splat)(across(function, total)), c->count);
     store_part(c->y, c->y_type, r, 1, result);

@@ -1,4 +1,5 @@
 // The softmax kernels: one text for every ISA. Included by x86_<isa>.c after the lanes.
+#include "../math/wide.h"
 
 // The exponentials of a line wait here for their sum, where the line is short enough.
 enum { WAITING = 1024 };
@@ -18,21 +19,23 @@ INLINE void softmax_row(const struct apus_softmax *c, const void *x, void *y) {
   float waiting[WAITING];
   const size_t n = c->count;
   const V highest = M(splat)(line_max(x, c->x_type, n));
-  V sum = M(splat)(0.0f);
+  Wide sum = wide_splat(0.0f);
   const int keep = n <= WAITING && !c->logarithmic;
   size_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    V e = M(exp)(load(x, c->x_type, i) - highest);
-    if (keep) store(waiting, APUS_FLOAT32, i, e);
-    sum = sum + e;
+  for (; i + WIDE <= n; i += WIDE) {
+    Wide e = wide_load(x, c->x_type, i, WIDE);
+    EACH_PART e.v[j] = M(exp)(e.v[j] - highest);
+    if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
+    sum = wide_add(sum, e);
   }
   if (i < n) {
-    V e = M(exp)(load_part(x, c->x_type, i, n - i) - highest);
-    e = first_lanes(e, M(splat)(0.0f), n - i);
-    if (keep) store_part(waiting, APUS_FLOAT32, i, n - i, e);
-    sum = sum + e;
+    Wide e = wide_load(x, c->x_type, i, n - i);
+    EACH_PART e.v[j] = M(exp)(e.v[j] - highest);
+    e = wide_first(e, wide_splat(0.0f), n - i);
+    if (keep) wide_store(waiting, APUS_FLOAT32, i, n - i, e);
+    sum = wide_add(sum, e);
   }
-  V total = M(splat)(lanes_sum(sum));
+  V total = M(splat)(wide_sum(sum));
   V shift = highest, factor = total;
   if (c->logarithmic) shift = highest + M(log)(total);
   else factor = 1.0f / total;
