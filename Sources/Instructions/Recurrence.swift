@@ -65,6 +65,7 @@ package struct Recurrence: Instruction {
 
   var functions: [Activation] = []
   var kernel: RecurrentKernel?
+  var elementwise: ElementwiseKernel?
   var times = 0
   var batches = 0
   var inputs = 0
@@ -134,6 +135,7 @@ package struct Recurrence: Instruction {
     }
     try readActivations(preparation)
     kernel = RecurrentKernel.best(isas: preparation.isas)
+    elementwise = ElementwiseKernel.best(of: ElementwiseKernel.all, isas: preparation.isas)
     // Gate inputs of x and of h, h, c, and a row for what is between.
     scratchStride = (2 * gates + 3 * hidden + 15) / 16 * 16
     preparation.requestScratch(scratchStride * 4 * preparation.parts)

@@ -127,7 +127,7 @@ struct RecurrentStep {
     }
     finish(output, hidden, 0)
     row.update(from: c, count: hidden)
-    layer.functions[functions + 2].apply(to: row, count: hidden)
+    layer.functions[functions + 2].apply(to: row, count: hidden, by: layer.elementwise)
     for i in 0..<hidden { h[i] = output[i] * row[i] }
   }
 
@@ -136,7 +136,7 @@ struct RecurrentStep {
     if layer.clip > 0 {
       for i in 0..<count { values[i] = min(max(values[i], -layer.clip), layer.clip) }
     }
-    layer.functions[functions + function].apply(to: values, count: count)
+    layer.functions[functions + function].apply(to: values, count: count, by: layer.elementwise)
   }
 
   private func fill(

@@ -16,6 +16,20 @@ extension Activation {
 
   /// Says whether the vector kernels can apply it.
   var isVector: Bool { ElementwiseKernel.knows(function: function.rawValue) }
+
+  /// Applies the function to `count` values in place, by the kernel where it knows the function.
+  func apply(to values: UnsafeMutablePointer<Float>, count: Int, by kernel: ElementwiseKernel?) {
+    guard let kernel, isVector else { return apply(to: values, count: count) }
+    var call = apus_unary()
+    call.x = UnsafeRawPointer(values)
+    call.y = UnsafeMutableRawPointer(values)
+    call.x_type = APUS_FLOAT32.rawValue
+    call.y_type = APUS_FLOAT32.rawValue
+    call.rows = 1
+    call.count = count
+    call.activation = kernelForm
+    kernel.entry.pointee.unary(&call)
+  }
 }
 
 extension Walk {

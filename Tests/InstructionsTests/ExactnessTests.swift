@@ -46,7 +46,7 @@ import Testing
   func `gives the same bits on every ISA and any number of threads`(_ example: Case) throws {
     let wanted = try bits(example, .portable, parts: 1)
     #expect(!wanted.isEmpty && wanted.allSatisfy { !$0.isEmpty }, "nothing is compared")
-    #expect(wanted.contains { Set($0).count > 2 }, "the results are all alike")
+    #expect(wanted.contains { Set($0).count > 1 }, "the results are all alike")
     for isa in quantizedISAs {
       for parts in 1...3 {
         #expect(try bits(example, isa, parts: parts) == wanted, "\(isa) in \(parts) parts")
