@@ -118,6 +118,12 @@ static inline __attribute__((always_inline)) void put(
   const int whole = block->columns == 16 * (size_t)panels;
   const __mmask64 some = _cvtu64_mask64(~0ull >> (64 - block->columns));
   uint8_t *base = (uint8_t *)block->g->store.y + (ptrdiff_t)block->column;
+  // Rows that follow each other without a gap are one.
+  if (group > 1 && strided && whole && i + group <= rows &&
+      block->g->y_pixel == 16 * panels) {
+    _mm512_storeu_si512(base + at->y[0] + i * 16 * panels, bytes);
+    return;
+  }
   UNROLL for (int q = 0; q < group; q++) {
     if (i + q >= rows) break;
     uint8_t *y = base + (strided ? at->y[0] + (i + q) * block->g->y_pixel : at->y[i + q]);
