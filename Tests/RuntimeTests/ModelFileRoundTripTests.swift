@@ -67,7 +67,7 @@ import Testing
     let error = #expect(throws: ModelFileError.self) { try Samples.archive(bytes) }
     #expect(error?.code == .newerVersion)
     #expect(error?.message.contains("format 9") == true)
-    #expect(error?.message.contains("format 1") == true)
+    #expect(error?.message.contains("format \(FileFormat.version)") == true)
   }
 
   @Test func `verify finds every flipped byte`() throws {
