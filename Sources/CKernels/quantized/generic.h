@@ -274,7 +274,11 @@ INLINE void result(
       (uint8_t *)c->data + (ptrdiff_t)r * c->row + i, narrow_reals(x.v, own.zero.v), count);
 }
 
-INLINE void binary_rows(const struct apus_quantized_binary *c, uint32_t function, int bytes) {
+// `plain`: the activation is the identity.
+INLINE void binary_rows(
+    const struct apus_quantized_binary *call, uint32_t function, int bytes, int plain) {
+  // A copy of its own, which stored bytes cannot change.
+  const struct apus_quantized_binary own = *call, *c = &own;
   const struct apus_activation f = c->activation;
   Scale a = {0}, b = {0}, y = {0};
   if (c->a.type == APUS_UINT8) a = scale_of(&c->a.scale, 0);
@@ -285,7 +289,8 @@ INLINE void binary_rows(const struct apus_quantized_binary *c, uint32_t function
       const size_t some = least(c->count - i, WIDE);
       Reals p = operand(&c->a, &a, bytes, r, i, some);
       const Reals q = operand(&c->b, &b, bytes, r, i, some);
-      EACH_PART p.v[j] = apply(combine(function, p.v[j], q.v[j]), &f);
+      EACH_PART p.v[j] = combine(function, p.v[j], q.v[j]);
+      if (!plain) EACH_PART p.v[j] = apply(p.v[j], &f);
       result(&c->y, &y, bytes, r, i, some, p);
     }
   }
@@ -295,16 +300,18 @@ INLINE int is_bytes(uint32_t type, const struct apus_quantized_scale *s) {
   return type == APUS_UINT8 && !s->channels;
 }
 
-#define BINARY(f)                        \
-  case f:                                \
-    if (bytes) binary_rows(c, f, 1);     \
-    else binary_rows(c, f, 0);           \
+#define BINARY(f)                            \
+  case f:                                    \
+    if (!bytes) binary_rows(c, f, 0, 0);     \
+    else if (plain) binary_rows(c, f, 1, 1); \
+    else binary_rows(c, f, 1, 0);            \
     break;
 
 void ISA_NAME(apus_quantized_binary)(const struct apus_quantized_binary *c) {
   if (c->count == 0) return;
   const int bytes = is_bytes(c->a.type, &c->a.scale) && is_bytes(c->b.type, &c->b.scale) &&
                     is_bytes(c->y.type, &c->y.scale);
+  const int plain = c->activation.function == APUS_IDENTITY;
   switch (c->function) {
     BINARY(APUS_ADD)
     BINARY(APUS_SUBTRACT)
