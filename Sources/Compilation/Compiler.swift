@@ -12,6 +12,9 @@ public enum Precision: String, Sendable, Hashable, CaseIterable, CustomStringCon
   case fp32
   /// bfloat16 operands of convolutions and matrix products, float32 sums; see `StorageAssignment`.
   case bf16
+  /// 8-bit operands of convolutions and matrix products, integer sums, the same bits everywhere; see
+  /// `QuantizationAssignment`.
+  case int8
 
   public var description: String { rawValue }
 }
@@ -34,15 +37,23 @@ public struct CompiledProgram: Sendable {
 /// Turns graphs into programs.
 public struct Compiler: Sendable {
   public var precision: Precision
+  /// What int8 programs of float models are made from.
+  public var quantization: QuantizationOptions?
   /// Says whether passes may fuse nodes; without them every source value exists.
   public var fuses: Bool
 
-  public init(precision: Precision = .fp32, fuses: Bool = true) {
+  public init(
+    precision: Precision = .fp32, quantization: QuantizationOptions? = nil, fuses: Bool = true
+  ) {
     self.precision = precision
+    self.quantization = quantization
     self.fuses = fuses
   }
 
   /// Compiles for one set of input shapes.
+  ///
+  /// A model that brings its own quantisation becomes an int8 program with its own scales at every
+  /// precision but fp32, which executes its QuantizeLinear and DequantizeLinear nodes literally.
   ///
   /// - Throws: `CompileError`: shapes missing or contradictory, a node that makes no sense or that
   ///   cannot be lowered.
@@ -50,7 +61,9 @@ public struct Compiler: Sendable {
     _ graph: Graph, shapes: InputShapes = InputShapes()
   ) throws(CompileError) -> CompiledProgram {
     let source = try Compiler.specialise(graph, shapes: shapes)
-    let optimised = fuses ? try GraphPasses.run(on: source) : source
+    let isOwn = source.isQuantized && precision != .fp32
+    let precision = isOwn ? .int8 : precision
+    let optimised = try optimise(source, isOwn: isOwn)
     let assignment = precision == .bf16 ? PrecisionGuard.storage(for: optimised) : nil
     var lowered: LoweredProgram
     do throws(GraphError) {
@@ -66,6 +79,27 @@ public struct Compiler: Sendable {
     return CompiledProgram(
       precision: precision, shapes: InputShapes(named), lowered: lowered, origin: graph,
       source: source, optimised: optimised)
+  }
+
+  /// The graph as it is lowered: after passes, with quantisations for int8.
+  private func optimise(_ source: Graph, isOwn: Bool) throws(CompileError) -> Graph {
+    var graph = source
+    if isOwn {
+      var rewriter = Rewriter(graph)
+      try QuantizationImport().run(on: &rewriter)
+      graph = rewriter.finish()
+      graph.hasOwnQuantization = true
+    }
+    if fuses { graph = try GraphPasses.run(on: graph) }
+    guard precision == .int8, !isOwn else { return graph }
+    guard let quantization else {
+      throw CompileError(
+        .invalidData, "int8 needs the ranges of values: calibrate on samples of the model's input")
+    }
+    return try QuantizationAssignment(
+      graph, ranges: quantization.ranges, isSymmetric: quantization.isSymmetric,
+      floatNodes: quantization.floatNodes
+    ).graph
   }
 
   /// Gives every value a type and a shape, and folds constants.

@@ -63,8 +63,8 @@ public struct Proof {
   private let tolerance: Tolerance?
   private let threads: Int?
 
-  /// - Parameter tolerance: what a bf16 program must reach against the float program; nil: cosine
-  ///   0.99 and Euclidean similarity 0.9.
+  /// - Parameter tolerance: what a narrower program must reach against the float program; nil:
+  ///   cosine 0.99 and Euclidean similarity 0.9 for bf16, 0.9 and 0.6 for int8.
   public init(_ programs: [CompiledProgram], tolerance: Tolerance? = nil, threads: Int? = nil) {
     self.programs = programs
     self.tolerance = tolerance
@@ -73,6 +73,7 @@ public struct Proof {
 
   /// What float programs must reach against references.
   private static let exact = Tolerance(cosine: 0.99999)
+  private static let quantised = Tolerance(cosine: 0.9, euclidean: 0.6)
 
   /// Makes the comparisons that need no file, and keeps inputs and outputs as self-test vectors.
   ///
@@ -95,7 +96,8 @@ public struct Proof {
           model, index, sample.inputs, isas: ISA.portable.included, threads: threads)
         try add(
           "\(compiled.precision): fast kernels against portable ones", outputs, portable,
-          compiled.precision == .fp32 ? Proof.exact : tolerance ?? .standard, to: &result)
+          compiled.precision == .fp32 ? Proof.exact : limits(compiled), to: &result)
+        result.steps[result.steps.count - 1].needsEqualBits = compiled.precision == .int8
         if contents.selfTests.allSatisfy({ $0.program != index }) {
           contents.selfTests.append(
             SelfTest(
@@ -147,7 +149,7 @@ public struct Proof {
       float = try run(
         ModelAssembly.model(of: contents), 0, sample.inputs, isas: ISA.host, threads: threads)
       try add(
-        "\(compiled.precision) against fp32", outputs, float, tolerance ?? .standard, to: &result)
+        "\(compiled.precision) against fp32", outputs, float, limits(compiled), to: &result)
       if let last = result.steps.last, !last.comparison.passes {
         result.steps[result.steps.count - 1].blamed = try blame(compiled, floatProgram, sample)
       }
@@ -158,6 +160,11 @@ public struct Proof {
     }
     try add(
       "fp32 against the framework's outputs", float, reference, Proof.exact, to: &result)
+  }
+
+  /// What a program must reach against the float program.
+  private func limits(_ compiled: CompiledProgram) -> Tolerance {
+    tolerance ?? (compiled.precision == .int8 ? Proof.quantised : .standard)
   }
 
   private func add(

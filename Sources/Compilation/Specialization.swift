@@ -114,8 +114,22 @@ struct Specialization {
       throw CompileError(.invalidModel, error.message, place: place)
     }
     let values = try evaluate(lowered)
-    for (id, value) in zip(single.outputs, values) { graph[id].constant = value }
+    for (id, value) in zip(single.outputs, values) {
+      graph[id].constant = value
+      if node.op is DequantizeLinear { graph[id].quantization = weightQuantization(node, infos) }
+    }
     budget.totalByteCount -= byteCount
     return true
+  }
+
+  /// The scales of dequantised 8-bit weights; their zero points are gone.
+  private func weightQuantization(_ node: Graph.Node, _ infos: [ValueInfo?]) -> Quantization? {
+    guard let op = node.op as? DequantizeLinear, let x = infos[0],
+      x.type == .int8 || x.type == .uint8, let scales = infos[1]?.constant?.floats(),
+      !scales.isEmpty, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+    else { return nil }
+    return Quantization(
+      scales: scales, zeroPoints: [Int32](repeating: 0, count: scales.count),
+      axis: op.axis < 0 ? op.axis + x.shape.rank : op.axis)
   }
 }

@@ -66,7 +66,10 @@ package struct TensorDump {
       guard !spec.name.isEmpty, seen.insert(spec.name).inserted,
         spec.shape.elementCount > 0
       else { continue }
-      let contents = try session.contents(of: Operand(index))
+      var contents = try session.contents(of: Operand(index))
+      if let quantization = spec.quantization {
+        contents = contents.dequantized(quantization, layout: spec.layout) ?? contents
+      }
       let declared = contents.transposed(TensorDump.inverse(spec.layout, rank: spec.shape.rank))
       let tensor = spec.type.isFloat ? declared.converted(to: .float32) ?? declared : declared
       result.append(Value(name: spec.name, tensor: tensor))

@@ -35,6 +35,9 @@ public struct Graph: Sendable {
     public var dimensions: [Dimension]?
     /// The contents of a constant.
     public var constant: TensorBuffer?
+    /// How an int8 program keeps the value in 8 bits; nil where it stays a float. Of weights it
+    /// is that of int8 elements, of everything else that of uint8 elements.
+    public var quantization: Quantization?
 
     package init(
       name: String, type: ElementType? = nil, dimensions: [Dimension]? = nil,
@@ -91,6 +94,10 @@ public struct Graph: Sendable {
   public package(set) var captures: [ValueID] = []
   /// Where the model comes from: producer, version, opsets; for `inspect` and the model file.
   public package(set) var origin: [(key: String, value: String)] = []
+
+  /// Whether the quantisations are the source model's own: then a value that has one is exactly
+  /// what its 8 bits say, for everyone who reads it.
+  public package(set) var hasOwnQuantization = false
 
   package init() {}
 

@@ -56,9 +56,11 @@ package struct Rewriter {
   /// The nodes that use a value, once per use.
   package func users(of id: Graph.ValueID) -> [Int] { users[id] ?? [] }
 
-  /// Says whether exactly one node uses the value, once, and it is no output of the graph.
+  /// Says whether the value may disappear into the node that uses it: exactly one does, once, it
+  /// is no output of the graph, and the model does not say how to quantise it.
   package func isUsedOnce(_ id: Graph.ValueID) -> Bool {
     users(of: id).count == 1 && !graphOutputs.contains(id)
+      && (graph[id].quantization == nil || graph[id].constant != nil)
   }
 
   package func isOutput(_ id: Graph.ValueID) -> Bool { graphOutputs.contains(id) }
@@ -86,8 +88,16 @@ package struct Rewriter {
     var value = graph[id]
     value.name = name
     value.constant = nil
+    value.quantization = nil
     if let shape { value.dimensions = shape.dimensions.map { .known($0) } }
     return graph.add(value)
+  }
+
+  /// Says how the value is kept in 8 bits.
+  package mutating func setQuantization(_ quantization: Quantization, of id: Graph.ValueID) {
+    guard graph[id].quantization != quantization else { return }
+    graph[id].quantization = quantization
+    changeCount += 1
   }
 
   /// Puts another node in the place of one.

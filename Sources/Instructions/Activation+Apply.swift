@@ -1,4 +1,11 @@
 extension Activation {
+  /// Applies the function to values in place, by the portable definition.
+  package func apply(to values: inout [Float]) {
+    values.withUnsafeMutableBufferPointer { buffer in
+      if let base = buffer.baseAddress { apply(to: base, count: buffer.count) }
+    }
+  }
+
   /// Applies the function to `count` values in place; the portable definition of every function.
   func apply<T: Real>(to values: UnsafeMutablePointer<T>, count: Int) {
     let a = T(alpha)

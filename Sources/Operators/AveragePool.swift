@@ -26,6 +26,8 @@ package struct AveragePool: LoweredOperator {
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
+    let resolved = try pool.resolved(lowering.required(0)).window
+    if try lowering.lowerQuantizedAverage(resolved, countsPadding: countsPadding) { return }
     var instruction = try pool.instruction(.average, lowering)
     instruction.countsPadding = countsPadding
     lowering.emit(instruction)

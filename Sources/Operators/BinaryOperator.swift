@@ -55,6 +55,7 @@ package struct BinaryOperator<Definition: BinaryDefinition>: LoweredOperator {
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
+    if try lowering.lowerQuantizedBinary(function, activation) { return }
     let rank = try lowering.outputInfo(0).shape.rank
     let layout = lowering.broadcastLayout(over: [0, 1], rank: rank)
     let a = try lowering.broadcastOperand(0, layout, rank: rank)

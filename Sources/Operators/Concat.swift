@@ -6,9 +6,10 @@ import Tensors
 ///
 /// inputs: one or more, equal in type and in all extents but that of `axis`. ONNX versions 1 to 13
 /// (`axis` defaults to 1 in version 1; negative from version 11).
-package struct Concat: LoweredOperator {
+package struct Concat: MovesElements {
   package static let name = "Concat"
   package var axis: Int
+  package var movesAllInputs: Bool { true }
 
   package init(importing node: NodeReader) throws(ImportError) {
     axis = try node.int("axis", default: 1)

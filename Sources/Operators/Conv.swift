@@ -57,6 +57,7 @@ package struct Conv: LoweredOperator {
     guard x.shape.rank < 5 else {
       return try lowerVolume(into: lowering, weights, w.shape, window)
     }
+    if try lowerQuantized(into: lowering, weights, w.shape, PictureWindow(window)) { return }
     let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
     let bias = try lowering.biasOperand(2)
     var residual = Operand.none
@@ -102,6 +103,67 @@ package struct Conv: LoweredOperator {
       lowering.emit(convolution)
     }
   }
+
+  /// Lowers to 8 bits where x and the weights have been given quantisations; returns false where
+  /// they have not.
+  private func lowerQuantized(
+    into lowering: Lowering, _ values: [Float], _ shape: Shape, _ window: PictureWindow
+  ) throws(GraphError) -> Bool {
+    let (columns, channels) = (shape[0], shape[1])
+    let isDepthwise = groupCount > 1 && groupCount == columns && channels == 1
+    guard let x = lowering.quantization(0), let scales = lowering.quantization(1),
+      isDepthwise || !x.isPerChannel, columns > 0,
+      let weights = QuantizedWeights(
+        values, scales, columns: columns, column: { $0 / (values.count / columns) })
+    else { return false }
+    let bias = try lowering.biasOperand(2)
+    let offsets = lowering.constant(
+      weights.offsets(bias: bias.isPresent ? lowering.floats(of: bias) : nil, x: x),
+      name: "\(lowering.node.name).offsets")
+    let source = lowering.flattenedToPicture(try lowering.quantizedOperand(0, .channelsLast))
+    let kernel: Shape = [columns, channels, window.kernel[0], window.kernel[1]]
+    var residual = Operand.none
+    if lowering.info(3) != nil {
+      residual = lowering.flattenedToPicture(try lowering.storedOperand(3, .channelsLast))
+    }
+    let target = lowering.flattenedToPicture(try lowering.storedResult(0, .channelsLast))
+    if isDepthwise {
+      var convolution = QuantizedDepthwiseConvolution()
+      convolution.x = source
+      convolution.weights = lowering.weights(
+        WeightPacking.depthwise(quantized: weights.elements, shape: kernel), weights)
+      convolution.offsets = offsets
+      convolution.residual = residual
+      convolution.y = target
+      convolution.kernel = window.kernel
+      convolution.strides = window.strides
+      convolution.pads = window.pads
+      convolution.dilations = window.dilations
+      convolution.activation = activation
+      convolution.residualAfterActivation = addsResidualLast
+      lowering.emit(convolution)
+    } else {
+      var convolution = QuantizedConvolution()
+      convolution.x = source
+      convolution.weights = lowering.weights(
+        WeightPacking.convolution(
+          quantized: weights.elements, shape: kernel, groups: groupCount,
+          dilations: window.dilations), weights)
+      convolution.offsets = offsets
+      convolution.residual = residual
+      convolution.y = target
+      convolution.kernel = window.kernel
+      convolution.strides = window.strides
+      convolution.pads = window.pads
+      convolution.dilations = window.dilations
+      convolution.groups = groupCount
+      convolution.activation = activation
+      convolution.residualAfterActivation = addsResidualLast
+      lowering.emit(convolution)
+    }
+    return true
+  }
+
   /// Three spatial axes: the portable instruction, then what was fused.
   private func lowerVolume(
     into lowering: Lowering, _ weights: [Float], _ shape: Shape, _ window: Window.Resolved

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `mode` DCR: channel = (row · b + column) · C/b² + c; CRD (from version 11): channel = (c · b +
 /// row) · b + column. ONNX versions 1 to 13.
-package struct DepthToSpace: LoweredOperator {
+package struct DepthToSpace: MovesElements {
   package static let name = "DepthToSpace"
   package var block: Int
   package var isColumnRowDepth: Bool

@@ -32,6 +32,20 @@ package struct DequantizeLinear: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let shape = try lowering.required(0).shape
     let layout = lowering.keptLayout(rank: shape.rank)
+    // A value that is to be kept in just these 8 bits.
+    let type = try lowering.required(0).type
+    if let known = lowering.inputInfos.quantization(of: type),
+      lowering.quantization(ofOutput: 0) == known.quantization
+    {
+      let x = try lowering.operand(0, layout)
+      if known.isSigned {
+        let y = try lowering.quantizedResult(0, layout)
+        lowering.emit(LookUp(x, table: lowering.signFlip(to: .uint8), to: y))
+      } else {
+        try lowering.alias(0, to: x, layout, quantization: known.quantization)
+      }
+      return
+    }
     var dequantize = Dequantize()
     dequantize.input = try lowering.operand(0, layout)
     dequantize.scale = try lowering.operand(1, type: .float32)

@@ -7,7 +7,7 @@ import Tensors
 /// x, y: any shape, float; mask (optional): bool (version 10 on; x's type before) of ones. The
 /// attribute and input `ratio` do not matter; an input `training_mode` must be false, and constant.
 /// ONNX versions 7 to 22.
-package struct Dropout: LoweredOperator {
+package struct Dropout: MovesElements {
   package static let name = "Dropout"
 
   /// The mask has x's element type, as before version 10.

@@ -5,7 +5,7 @@ import Tensors
 /// Repeats axes of extent 1 so that the tensor gets the broadcast of its shape and `shape`.
 ///
 /// input: any; shape: 1-D int64, constant. ONNX versions 8 to 13.
-package struct Expand: LoweredOperator {
+package struct Expand: MovesElements {
   package static let name = "Expand"
   package static let sinceVersion = 8
 

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// input: any shape; output: 2-D. `axis` (default 1) may be negative from version 11. ONNX versions
 /// 1 to 25.
-package struct Flatten: LoweredOperator {
+package struct Flatten: MovesElements {
   package static let name = "Flatten"
   package var axis: Int
 

@@ -7,7 +7,7 @@ import Tensors
 /// data: any; indices: int32 or int64, any shape, negative ones count from the end; `axis` default
 /// 0. ONNX versions 1 to 13. An index out of range is an error at run time, or when the model is
 /// compiled if the indices are constant.
-package struct Gather: LoweredOperator {
+package struct Gather: MovesElements {
   package static let name = "Gather"
   package var axis: Int
 

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// data: any; indices: int32 or int64 of data's rank; output: indices' shape. ONNX versions 11 to
 /// 13. An index out of range is an error at run time.
-package struct GatherElements: LoweredOperator {
+package struct GatherElements: MovesElements {
   package static let name = "GatherElements"
   package static let sinceVersion = 11
   package var axis: Int

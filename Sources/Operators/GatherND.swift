@@ -6,7 +6,7 @@ import Tensors
 ///
 /// data: any; indices: int64 (or int32) [b…, k…, n]; `batch_dims` leading axes are shared (from
 /// version 12). ONNX versions 11 to 13. An index out of range is an error at run time.
-package struct GatherND: LoweredOperator {
+package struct GatherND: MovesElements {
   package static let name = "GatherND"
   package static let sinceVersion = 11
   package var batchRank: Int

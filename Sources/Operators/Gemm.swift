@@ -47,25 +47,24 @@ package struct Gemm: LoweredOperator {
       scale: alpha, transposesA: transposesA, transposesB: transposesB, activation: activation)
     guard let c = lowering.info(2), beta != 0 else {
       return try product.lower(
-        into: lowering, bias: .none, residual: .none, y: lowering.result(0))
+        into: lowering, bias: .none, residual: nil)
     }
     let output = try lowering.outputInfo(0)
     let columns = output.shape[1]
     if let values = c.constant?.floats(), c.shape.dimensions.last ?? 1 == values.count {
       let bias = (0..<columns).map { beta * values[values.count == 1 ? 0 : $0] }
       return try product.lower(
-        into: lowering, bias: lowering.constant(TensorBuffer([columns], bias)), residual: .none,
-        y: lowering.result(0))
+        into: lowering, bias: lowering.constant(TensorBuffer([columns], bias)), residual: nil)
     }
     if c.shape == output.shape && beta == 1 {
       return try product.lower(
-        into: lowering, bias: .none, residual: lowering.operand(2), y: lowering.result(0))
+        into: lowering, bias: .none, residual: 2)
     }
     // The general case: a product, then beta · c broadcast onto it.
     product.activation = .none
     let y = try lowering.result(0)
     let sum = lowering.temporary(lowering[y].type, output.shape)
-    try product.lower(into: lowering, bias: .none, residual: .none, y: sum)
+    try product.lower(into: lowering, bias: .none, residual: nil, y: sum)
     var addend = try lowering.operand(2)
     if beta != 1 {
       let scaled = lowering.temporary(lowering[addend].type, c.shape)

@@ -37,6 +37,7 @@ package struct GlobalPoolOperator<Definition: GlobalPoolDefinition>: LoweredOper
 
   package func lower(into lowering: Lowering) throws(GraphError) {
     let shape = try lowering.required(0).shape
+    if Definition.function(exponent) == .mean, try lowering.lowerQuantizedMean(shape) { return }
     if let function = Definition.function(exponent) {
       let (x, y, axes) = try lowering.reductionOperands(
         over: Array(2..<shape.rank), keepsDimensions: true)

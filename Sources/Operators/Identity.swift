@@ -5,7 +5,7 @@ import Tensors
 /// Passes its input on: y = x.
 ///
 /// x, y: any shape and element type. ONNX versions 1 to 24. No memory is touched.
-package struct Identity: LoweredOperator {
+package struct Identity: MovesElements {
   package static let name = "Identity"
 
   package init() {}

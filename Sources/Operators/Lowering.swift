@@ -26,10 +26,12 @@ public final class Lowering {
   /// The node that is being lowered.
   package private(set) var node: Graph.Node
   private let storageRule: StorageRule
-  private var forms: [Graph.ValueID: [Form]] = [:]
+  var forms: [Graph.ValueID: [Form]] = [:]
   private var constantOperands: [ObjectIdentifier: Operand] = [:]
+  /// Set while the node only moves quantised elements; see `MovesElements`.
+  var moving: Move?
 
-  private struct Form {
+  struct Form {
     var layout: Layout
     var operand: Operand
   }
@@ -98,10 +100,14 @@ public final class Lowering {
   /// conversion if no such form exists yet.
   ///
   /// - Parameter type: the element type in memory; nil accepts what the value is kept in (float32
-  ///   or bfloat16 for floats; the declared type otherwise).
+  ///   or bfloat16 for floats; the declared type otherwise). Never the 8 bits of a quantised value,
+  ///   for which `quantizedOperand` asks, unless the node only moves elements.
   package func operand(
     _ index: Int, _ layout: Layout = .declared, type: ElementType? = nil
   ) throws(GraphError) -> Operand {
+    if let moving, moving.inputs.contains(index) {
+      return try quantizedOperand(index, layout, as: moving.quantization)
+    }
     guard index < node.inputs.count, let id = node.inputs[index] else {
       throw GraphError("input \(index) is missing")
     }
@@ -120,18 +126,27 @@ public final class Lowering {
     }
     let info = try outputInfo(index)
     let operand = temporary(
-      type ?? storage(of: id), layout.physical(info.shape), layout: layout, name: graph[id].name)
+      moving != nil && info.type.isFloat ? .uint8 : type ?? storage(of: id),
+      layout.physical(info.shape), layout: layout, name: graph[id].name)
     forms[id] = [Form(layout: layout, operand: operand)]
     return operand
   }
 
   /// Makes the node's output the same memory as `operand`, dense, under the output's shape.
+  ///
+  /// - Parameter quantization: what the memory's 8 bits stand for as this output; nil: as `operand`.
   package func alias(
-    _ index: Int, to operand: Operand, _ layout: Layout = .declared
+    _ index: Int, to operand: Operand, _ layout: Layout = .declared,
+    quantization: Quantization? = nil
   ) throws(GraphError) {
     guard index < node.outputs.count, let id = node.outputs[index] else { return }
     let info = try outputInfo(index)
     let view = reshaped(operand, layout.physical(info.shape), layout: layout, name: graph[id].name)
+    if let quantization {
+      setQuantization(quantization, of: view)
+    } else if !info.type.isFloat {
+      lowered.program.tensors[Int(view.index)].quantization = nil
+    }
     forms[id] = [Form(layout: layout, operand: view)]
   }
 
@@ -141,7 +156,7 @@ public final class Lowering {
   ) -> Operand {
     let spec = TensorSpec(
       name: name ?? "\(node.name).\(lowered.program.tensors.count)", type: type, shape: shape,
-      layout: layout)
+      layout: layout, quantization: type == .uint8 ? moving?.quantization : nil)
     lowered.program.tensors.append(spec)
     return Operand(lowered.program.tensors.count - 1)
   }
@@ -154,7 +169,16 @@ public final class Lowering {
     precondition(source.shape.elementCount == shape.elementCount, "a view keeps its elements")
     let view = temporary(source.type, shape, layout: layout, name: name)
     lowered.program.tensors[Int(view.index)].storage = .view(of: operand, byteOffset: 0)
+    lowered.program.tensors[Int(view.index)].quantization = source.quantization
     return view
+  }
+
+  /// Says what the 8-bit elements of a tensor stand for, and how it lies where that is new.
+  func setQuantization(
+    _ quantization: Quantization, of operand: Operand, layout: Layout? = nil
+  ) {
+    lowered.program.tensors[Int(operand.index)].quantization = quantization
+    if let layout { lowered.program.tensors[Int(operand.index)].layout = layout }
   }
 
   /// A constant tensor, in the layout and type that it has.
@@ -198,7 +222,7 @@ public final class Lowering {
         guard let op = node.op as? any LoweredOperator else {
           throw GraphError("the operator \(type(of: node.op).name) has no lowering")
         }
-        try op.lower(into: lowering)
+        try lowering.lower(op)
       } catch {
         throw GraphError(error.message, place: "\"\(node.name)\" (\(type(of: node.op).name))")
       }
@@ -249,7 +273,7 @@ public final class Lowering {
     }
   }
 
-  private func operand(
+  func operand(
     of id: Graph.ValueID, _ layout: Layout, type: ElementType?
   ) throws(GraphError) -> Operand {
     guard let info = graph.info(of: id) else {
@@ -261,7 +285,11 @@ public final class Lowering {
       }
       return try self.constant(constant, in: layout, type: type, name: graph[id].name)
     }
-    let known = forms[id] ?? []
+    let known = (forms[id] ?? []).filter { self[$0.operand].quantization == nil }
+    if known.isEmpty {
+      let form = try dequantized(id, layout)
+      return type == nil || type == .float32 ? form : try operand(of: id, layout, type: type)
+    }
     // float16 exists at the border only; inside it is float32.
     let accepts = { (have: ElementType) in
       type.map { $0 == have } ?? (have != .float16)

@@ -34,9 +34,8 @@ package struct MatMul: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let product = MatrixProduct(
       scale: scale, transposesA: transposesA, transposesB: transposesB, activation: activation)
-    let y = try lowering.result(0)
     try product.lower(
       into: lowering, bias: try lowering.biasOperand(2),
-      residual: lowering.info(3) == nil ? .none : try lowering.operand(3), y: y)
+      residual: lowering.info(3) == nil ? nil : 3)
   }
 }

@@ -11,12 +11,24 @@ struct MatrixProduct {
 
   /// Emits y = activation(scale · a·b + bias + residual); y and the residual have the shape of the
   /// node's output.
+  ///
+  /// - Parameters:
+  ///   - residual: the node's input that is the residual.
+  ///   - target: y, a float tensor; nil: the node's output 0.
   func lower(
-    into lowering: Lowering, bias: Operand, residual: Operand, y: Operand
+    into lowering: Lowering, bias: Operand, residual residualInput: Int?, y target: Operand? = nil
   ) throws(GraphError) {
     let a = try lowering.required(0)
     let b = try lowering.required(1)
     let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
+    if target == nil,
+      try lowerQuantized(into: lowering, problem, bias: bias, residual: residualInput)
+    {
+      return
+    }
+    let y = if let target { target } else { try lowering.result(0) }
+    var residual = Operand.none
+    if let residualInput { residual = try lowering.operand(residualInput) }
     var product = MatrixMultiply()
     product.bias = bias
     product.scale = scale
@@ -50,6 +62,56 @@ struct MatrixProduct {
     product.residual = residual.isPresent ? lowering.reshaped(residual, target) : .none
     product.y = lowering.reshaped(y, target)
     lowering.emit(product)
+  }
+
+  /// Emits the product in 8 bits where both factors have been given quantisations; returns false
+  /// where they have not.
+  private func lowerQuantized(
+    into lowering: Lowering, _ problem: MatrixProblem, bias: Operand, residual residualInput: Int?
+  ) throws(GraphError) -> Bool {
+    guard let a = lowering.quantization(0), let b = lowering.quantization(1), !a.isPerChannel
+    else { return false }
+    let isShared = problem.batchB.elementCount == 1 && !transposesA
+    let (inner, columns) = (problem.inner, problem.columns)
+    var product = QuantizedMatrixMultiply()
+    product.scale = scale
+    product.activation = activation
+    if let values = lowering.info(1)?.constant?.floats() {
+      guard problem.batchB.elementCount == 1,
+        let weights = QuantizedWeights(
+          values, b, columns: columns, column: { transposesB ? $0 / inner : $0 % columns })
+      else { return false }
+      product.b = lowering.weights(
+        WeightPacking.matrix(
+          quantized: weights.elements, depth: inner, columns: columns, transposed: transposesB),
+        weights)
+      product.packedB = true
+      product.offsets = lowering.constant(
+        weights.offsets(
+          bias: bias.isPresent ? lowering.floats(of: bias) : nil, x: a, factor: scale),
+        name: "\(lowering.node.name).offsets")
+    } else {
+      guard !b.isPerChannel, !bias.isPresent else { return false }
+      let matrix = transposesB ? [columns, inner] : [inner, columns]
+      product.b = lowering.reshaped(
+        try lowering.quantizedOperand(1),
+        Shape((isShared ? [] : problem.batchB.dimensions) + matrix))
+      product.transposeB = transposesB
+    }
+    let height = isShared ? problem.batch.elementCount * problem.rows : problem.rows
+    let matrix = transposesA ? [inner, height] : [height, inner]
+    product.a = lowering.reshaped(
+      try lowering.quantizedOperand(0),
+      Shape((isShared ? [] : problem.batchA.dimensions) + matrix))
+    product.transposeA = transposesA
+    let target = Shape((isShared ? [] : problem.batch.dimensions) + [height, columns])
+    if let residualInput {
+      product.residual = lowering.reshaped(
+        try lowering.storedOperand(residualInput, .declared), target)
+    }
+    product.y = lowering.reshaped(try lowering.storedResult(0), target)
+    lowering.emit(product)
+    return true
   }
 }
 

@@ -8,7 +8,7 @@ import Tensors
 /// y, positions in x flattened ([N, C, H, W] order, or with the spatial axes reversed where
 /// `storage_order` is 1). Attributes: `kernel_shape`, `strides`, `pads`, `auto_pad`, `dilations`
 /// and `ceil_mode` (version 10). ONNX versions 1 to 22.
-package struct MaxPool: LoweredOperator {
+package struct MaxPool: MovesElements {
   package static let name = "MaxPool"
 
   package var window: Window { pool.window }

@@ -7,7 +7,7 @@ import Tensors
 /// data: any; pads (in front by axis, then behind by axis), constant_value and axes: attributes
 /// `pads` (`paddings` before version 2) and `value` until version 10, then inputs: pads and axes
 /// constant. `mode`: constant, reflect, edge, and wrap from version 19. ONNX versions 1 to 25.
-package struct Pad: LoweredOperator {
+package struct Pad: MovesElements {
   package static let name = "Pad"
   package var mode: PadAxes.Mode
   package var pads: [Int]?
@@ -74,7 +74,9 @@ package struct Pad: LoweredOperator {
     let type = lowering[x].type
     var fill = Operand.none
     if mode == .constant {
-      if lowering.info(2) != nil {
+      if let quantization = lowering.moving?.quantization {
+        fill = try lowering.quantizedFill(2, value ?? 0, quantization)
+      } else if lowering.info(2) != nil {
         fill = try lowering.operand(2, type: type)
       } else if let value, value != 0, let tensor = TensorBuffer([], [value]).converted(to: type) {
         fill = lowering.constant(tensor)
@@ -84,6 +86,16 @@ package struct Pad: LoweredOperator {
     let order = layout.axes(rank: rank)
     lowering.emit(
       PadAxes(x, value: fill, to: y, before: order.map { before[$0] }, mode: mode))
+  }
+}
+
+extension Lowering {
+  /// The padding value of a quantised tensor.
+  fileprivate func quantizedFill(
+    _ index: Int, _ value: Float, _ quantization: Quantization
+  ) throws(GraphError) -> Operand {
+    if info(index) != nil { return try quantizedOperand(index, as: quantization) }
+    return constant(TensorBuffer(.uint8, [], [quantization.quantized(value)]))
   }
 }
 

@@ -41,6 +41,16 @@ package struct QuantizeLinear: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let shape = try lowering.required(0).shape
     let layout = lowering.keptLayout(rank: shape.rank)
+    // What is kept in the same 8 bits already needs no arithmetic.
+    if let known = lowering.inputInfos.quantization(of: try lowering.outputInfo(0).type),
+      lowering.nativeQuantization(0) == known.quantization
+    {
+      let x = try lowering.quantizedOperand(0, layout, as: known.quantization)
+      guard known.isSigned else { return try lowering.alias(0, to: x, layout) }
+      lowering.emit(
+        LookUp(x, table: lowering.signFlip(to: .int8), to: try lowering.result(0, layout)))
+      return
+    }
     var quantize = Quantize()
     quantize.input = try lowering.operand(0, layout)
     quantize.scale = try lowering.operand(1, type: .float32)
@@ -81,5 +91,38 @@ extension [ValueInfo?] {
       throw GraphError("scales of shape \(scale.shape) for axis \(axis) of \(shape)")
     }
     return known
+  }
+}
+
+extension [ValueInfo?] {
+  /// The quantisation that constant scale and zero point (inputs 1 and 2) of one element say, for
+  /// 8-bit elements brought to uint8; nil where they say something else.
+  package func quantization(
+    of type: ElementType
+  ) -> (quantization: Quantization, isSigned: Bool)? {
+    guard type == .uint8 || type == .int8, let scale = optional(1)?.constant?.floats(),
+      scale.count == 1, scale[0] > 0, scale[0].isFinite
+    else { return nil }
+    var zero = 0
+    if let given = optional(2) {
+      guard let known = given.constant?.integers(), known.count == 1 else { return nil }
+      zero = known[0]
+    }
+    let isSigned = type == .int8
+    return (
+      Quantization(scale: scale[0], zeroPoint: Int32(zero + (isSigned ? 128 : 0))), isSigned
+    )
+  }
+}
+
+extension Lowering {
+  /// The table between int8 elements and the uint8 ones that are 128 more.
+  func signFlip(to type: ElementType) -> Operand {
+    let bytes = (0..<256).map { UInt8($0) ^ 0x80 }
+    let table =
+      type == .uint8
+      ? TensorBuffer(.uint8, [256], bytes)
+      : TensorBuffer(.int8, [256], bytes.map { Int8(bitPattern: $0) })
+    return constant(table, name: "\(node.name).sign")
   }
 }

@@ -54,6 +54,12 @@ package struct ReduceOperator<Definition: ReduceDefinition>: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let infos = [lowering.info(0), lowering.info(1)]
     let axes = try resolvedAxes(infos)
+    let shape = try lowering.required(0).shape
+    if Definition.function == .mean, keepsDimensions, axes.sorted() == Array(2..<shape.rank),
+      try lowering.lowerQuantizedMean(shape)
+    {
+      return
+    }
     let (x, y, positions) = try lowering.reductionOperands(
       over: axes, keepsDimensions: keepsDimensions)
     lowering.emit(Reduce(Definition.function, x, axes: positions, to: y))

@@ -7,7 +7,7 @@ import Tensors
 /// data: any; shape: 1-D int64, constant. In `shape`, 0 keeps the extent of the same axis (unless
 /// `allowzero` is 1), and one -1 takes what is left. ONNX versions 1 (shape as attribute) to 25.
 /// No memory is touched while the layout allows it.
-package struct Reshape: LoweredOperator {
+package struct Reshape: MovesElements {
   package static let name = "Reshape"
   package var shape: [Int]?
   package var allowZero = false

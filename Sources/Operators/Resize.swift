@@ -9,7 +9,7 @@ import Tensors
 /// 10 (X, scales; asymmetric), 11 and 13 (coordinate_transformation_mode, cubic_coeff_a,
 /// exclude_outside, extrapolation_value, nearest_mode), 18 and 19 (antialias, axes,
 /// keep_aspect_ratio_policy). y_extent = floor(extent × scale), or as `sizes` says.
-package struct Resize: LoweredOperator {
+package struct Resize: MovesElements {
   package static let name = "Resize"
   package static let sinceVersion = 10
   package var filter = Interpolation.Filter.nearest
@@ -29,6 +29,8 @@ package struct Resize: LoweredOperator {
   package var roiInput = 1
   package var scalesInput = 2
   package var sizesInput = 3
+
+  package var movesQuantized: Bool { coordinates != .cropAndResize }
 
   package enum Policy: String, Sendable {
     case stretch

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// input: rank ≥ 2; sequence_lens: int64 [batch]; `time_axis`, `batch_axis`: 0 and 1 in either
 /// order. ONNX version 10.
-package struct ReverseSequence: LoweredOperator {
+package struct ReverseSequence: MovesElements {
   package static let name = "ReverseSequence"
   package static let sinceVersion = 10
   package var timeAxis: Int

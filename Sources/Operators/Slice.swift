@@ -7,7 +7,7 @@ import Tensors
 /// data: any; starts, ends, axes, steps: attributes until version 9, then constant inputs. Negative
 /// starts and ends count from the end and are clamped; steps may be negative. ONNX versions 1 to
 /// 13.
-package struct Slice: LoweredOperator {
+package struct Slice: MovesElements {
   package static let name = "Slice"
   package var starts: [Int]?
   package var ends: [Int]?

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `mode` DCR (the only one before version 26): channel = (row · b + column) · C + c; CRD: channel
 /// = (c · b + row) · b + column. ONNX versions 1 to 26.
-package struct SpaceToDepth: LoweredOperator {
+package struct SpaceToDepth: MovesElements {
   package static let name = "SpaceToDepth"
   package var block: Int
   package var isColumnRowDepth: Bool

@@ -7,7 +7,7 @@ import Tensors
 /// input: any; outputs: parts of the lengths `split` (an attribute until version 12, then a
 /// constant input), or equal parts. From version 18 `num_outputs` says how many, and the last may
 /// be smaller. ONNX versions 2 to 18.
-package struct Split: LoweredOperator {
+package struct Split: MovesElements {
   package static let name = "Split"
   package static let sinceVersion = 2
   package var axis: Int

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// data: any; axes: attribute until version 12, then an optional constant input. ONNX versions 1
 /// to 25. No memory is touched.
-package struct Squeeze: LoweredOperator {
+package struct Squeeze: MovesElements {
   package static let name = "Squeeze"
   package var axes: [Int]?
 

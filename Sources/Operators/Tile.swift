@@ -5,7 +5,7 @@ import Tensors
 /// Repeats a tensor: y[i] = x[i mod extents], each axis `repeats` times as long.
 ///
 /// input: any; repeats: 1-D int64, constant, one per axis. ONNX versions 6 to 13.
-package struct Tile: LoweredOperator {
+package struct Tile: MovesElements {
   package static let name = "Tile"
   package static let sinceVersion = 6
 

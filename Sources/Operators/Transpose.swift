@@ -7,7 +7,7 @@ import Tensors
 /// data: any; `perm` defaults to the reverse order. ONNX versions 1 to 25. Where the input lies in
 /// memory already as the output would in one of the layouts, no memory is touched: that is how
 /// exports with channels-last pictures stay so.
-package struct Transpose: LoweredOperator {
+package struct Transpose: MovesElements {
   package static let name = "Transpose"
   package var order: [Int]?
 

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// data: any; axes: attribute until version 12, then a constant input. ONNX versions 1 to 25. No
 /// memory is touched.
-package struct Unsqueeze: LoweredOperator {
+package struct Unsqueeze: MovesElements {
   package static let name = "Unsqueeze"
   package var axes: [Int]?
 

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// X: as for Resize; scales: float32, one per axis, an attribute in version 7, a constant input in
 /// version 9. Version 10 replaced it by Resize.
-package struct Upsample: LoweredOperator {
+package struct Upsample: MovesElements {
   package static let name = "Upsample"
   package static let sinceVersion = 7
   private var resize: Resize

@@ -34,6 +34,11 @@ package struct VariadicOperator<Definition: VariadicDefinition>: LoweredOperator
 
   package func lower(into lowering: Lowering) throws(GraphError) {
     let count = lowering.node.inputs.count
+    if count == 2, !Definition.averages,
+      try lowering.lowerQuantizedBinary(Definition.function)
+    {
+      return
+    }
     let rank = try lowering.outputInfo(0).shape.rank
     let layout = lowering.broadcastLayout(over: Array(0..<count), rank: rank)
     var sum = try lowering.broadcastOperand(0, layout, rank: rank)

@@ -2,6 +2,22 @@ import Instructions
 import Tensors
 
 extension Model {
+  /// The tensors of a program that stand for real numbers in 8 bits, with what they stand for; each
+  /// value once.
+  public func quantizedTensors(
+    _ index: Int
+  ) throws(RuntimeError) -> [(name: String, type: ElementType, quantization: Quantization)] {
+    var seen: Set<String> = []
+    var result: [(name: String, type: ElementType, quantization: Quantization)] = []
+    for tensor in try program(index).tensors {
+      guard let quantization = tensor.quantization, seen.insert(tensor.name).inserted else {
+        continue
+      }
+      result.append((tensor.name, tensor.type, quantization))
+    }
+    return result
+  }
+
   /// A program as text: its tensors and its instructions with operands and fields.
   package func dump(_ index: Int) throws(RuntimeError) -> String {
     let program = try program(index)
@@ -15,7 +31,9 @@ extension Model {
         case .view(let root, let offset): "view of %\(root.index) + \(offset)"
         }
       let stride = tensor.isDense ? "" : ", row stride \(tensor.rowStride)"
-      text += "  %\(number) \(tensor.type) \(tensor.shape)\(stride), \(place): \(tensor.name)\n"
+      let scales = tensor.quantization.map { ", \($0)" } ?? ""
+      text += "  %\(number) \(tensor.type) \(tensor.shape)\(stride)\(scales), \(place): "
+      text += "\(tensor.name)\n"
     }
     for (number, instruction) in program.instructions.enumerated() {
       var printer = FieldPrinter()

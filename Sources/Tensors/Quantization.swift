@@ -78,3 +78,30 @@ extension Quantization: CustomStringConvertible {
       : "scale \(scales[0]), zero point \(zeroPoints[0])"
   }
 }
+
+extension TensorBuffer {
+  /// The real numbers that 8-bit elements stand for; nil for other types, or where the scales do
+  /// not fit.
+  ///
+  /// - Parameter layout: how the elements lie; the quantisation's axis counts declared axes.
+  public func dequantized(
+    _ quantization: Quantization, layout: Layout = .declared
+  ) -> TensorBuffer? {
+    guard type == .uint8 || type == .int8, let elements = integers() else { return nil }
+    var inner = elements.count
+    var count = 1
+    if quantization.isPerChannel {
+      guard quantization.axis < shape.rank else { return nil }
+      let position = layout.position(ofAxis: quantization.axis, rank: shape.rank)
+      count = shape[position]
+      guard count == quantization.scales.count else { return nil }
+      inner = shape.dimensions[(position + 1)...].reduce(1, *)
+    }
+    let reals = elements.indices.map { index in
+      let channel = index / max(inner, 1) % count
+      return Float(elements[index] - Int(quantization.zeroPoint(channel)))
+        * quantization.scale(channel)
+    }
+    return TensorBuffer(shape, reals)
+  }
+}

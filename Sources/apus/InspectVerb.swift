@@ -127,6 +127,7 @@ enum InspectVerb: Verb {
     for index in model.programs.indices {
       if given[memory] { text += try memoryTable(model, index) }
       if given[program] { text += try model.dump(index) }
+      if !given[memory] && !given[program] { text += try quantizationTable(model, index) }
     }
     if !given[memory] && !given[program] {
       text += howToFill(model, processing)
@@ -141,10 +142,34 @@ enum InspectVerb: Verb {
       if let given = processing.inputs.first(where: { $0.name == port.name }) {
         text += "input \(port.name) is made of pictures: \(given.text)\n"
       } else {
-        text += "input \(port.name) takes \(port.type) \(port.shape) from a .npz file\n"
+        text += "input \(port.name) takes \(port.type) \(port.shape) from a .npz file; "
+        text += "it is the model's own type at every precision\n"
       }
     }
     return text
+  }
+
+  /// What the 8-bit tensors of a program stand for; empty where it has none.
+  private static func quantizationTable(_ model: Model, _ index: Int) throws -> String {
+    let tensors = try model.quantizedTensors(index)
+    if tensors.isEmpty { return "" }
+    var table = TextTable([
+      (heading: "8-bit tensor: real = scale (q - zero point)", alignment: .left),
+      (heading: "type", alignment: .left), (heading: "scale", alignment: .right),
+      (heading: "zero point", alignment: .right),
+    ])
+    for (name, type, quantization) in tensors {
+      let scales = quantization.scales
+      let (low, high) = (scales.min() ?? 0, scales.max() ?? 0)
+      let zeros = Set(quantization.zeroPoints)
+      table.add([
+        name, type.name,
+        quantization.isPerChannel ? "\(low) ... \(high) (\(scales.count))" : "\(scales[0])",
+        zeros.count == 1
+          ? "\(quantization.zeroPoints[0])" : "\(zeros.min() ?? 0) ... \(zeros.max() ?? 0)",
+      ])
+    }
+    return table.text
   }
 
   private static func memoryTable(_ model: Model, _ index: Int) throws -> String {
@@ -168,6 +193,7 @@ enum InspectVerb: Verb {
     _ given: Given, _ model: Model, _ processing: Processing
   ) throws -> String {
     let memories = try model.programs.indices.map { try model.session($0).memory }
+    let quantized = try model.programs.indices.map { try model.quantizedTensors($0) }
     let proof = try model.archive?.proof() ?? .unproven
     let origin = try model.archive?.origin() ?? [:]
     var writer = JSONWriter(isIndented: true)
@@ -183,7 +209,7 @@ enum InspectVerb: Verb {
       }
       object.field("postprocessing", processing.postprocessing)
       object.array("programs") { array in
-        for (head, memory) in zip(model.programs, memories) {
+        for ((head, memory), tensors) in zip(zip(model.programs, memories), quantized) {
           array.object { row in
             row.field("precision", head.precision)
             row.field("gop", Double(head.operationCount) / 1e9)
@@ -191,6 +217,16 @@ enum InspectVerb: Verb {
             row.field("arena_bytes", memory.arenaByteCount)
             row.field("scratch_bytes", memory.scratchByteCount)
             row.field("io_bytes", memory.ioByteCount)
+            row.array("quantization") { list in
+              for (name, type, quantization) in tensors {
+                list.object { item in
+                  item.field("name", name)
+                  item.field("type", type.name)
+                  item.field("scales", quantization.scales.map { Double($0) })
+                  item.field("zero_points", quantization.zeroPoints.map { Int($0) })
+                }
+              }
+            }
             for (key, ports) in [("inputs", head.inputs), ("outputs", head.outputs)] {
               row.array(key) { list in
                 for port in ports {
