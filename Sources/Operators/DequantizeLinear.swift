@@ -40,7 +40,7 @@ package struct DequantizeLinear: LoweredOperator {
       let x = try lowering.operand(0, layout)
       if known.isSigned {
         let y = try lowering.quantizedResult(0, layout)
-        lowering.emit(LookUp(x, table: lowering.signFlip(to: .uint8), to: y))
+        lowering.emit(LookUp(x, in: lowering.signFlip(to: .uint8), to: y))
       } else {
         try lowering.alias(0, to: x, layout, quantization: known.quantization)
       }

@@ -233,7 +233,7 @@ extension Lowering {
     } else {
       table = TensorBuffer(shape, reals)
     }
-    emit(LookUp(x, table: constant(table, name: "\(node.name).table"), to: y))
+    emit(LookUp(x, in: constant(table, name: "\(node.name).table"), to: y))
   }
 }
 

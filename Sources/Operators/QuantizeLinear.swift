@@ -48,7 +48,7 @@ package struct QuantizeLinear: LoweredOperator {
       let x = try lowering.quantizedOperand(0, layout, as: known.quantization)
       guard known.isSigned else { return try lowering.alias(0, to: x, layout) }
       lowering.emit(
-        LookUp(x, table: lowering.signFlip(to: .int8), to: try lowering.result(0, layout)))
+        LookUp(x, in: lowering.signFlip(to: .int8), to: try lowering.result(0, layout)))
       return
     }
     var quantize = Quantize()
