@@ -28,7 +28,7 @@ struct OpenedModel {
     self.path = path
     if OpenedModel.isSource(path) {
       let graph = try Graph(onnxFile: path)
-      let program = try Compiler(precision: precision ?? .fp32).compile(graph, shapes: shapes)
+      let program = try Compiler(precision: precision ?? (graph.isQuantized ? .int8 : .fp32)).compile(graph, shapes: shapes)
       model = try ModelAssembly.model(of: ModelAssembly.contents(of: [program]))
       self.graph = graph
       processing = Processing()
