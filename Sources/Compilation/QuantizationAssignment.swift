@@ -83,6 +83,7 @@ struct QuantizationAssignment {
     let isConstant = graph[w].constant != nil
     switch node.op {
     case is Conv: return isConstant && shape.rank < 5
+    case let conv as ConvTranspose: return isConstant && shape.rank < 5 && conv.groupCount == 1
     case is MatMul:
       let hasBias = node.inputs.count > 2 && node.inputs[2] != nil
       return isConstant ? shape.dimensions.dropLast(2).allSatisfy { $0 == 1 } : !hasBias
@@ -227,6 +228,7 @@ struct QuantizationAssignment {
     switch node.op {
     case let product as MatMul: axis = tensor.shape.rank - (product.transposesB ? 2 : 1)
     case let product as Gemm: axis = product.transposesB ? 0 : 1
+    case is ConvTranspose: axis = 1
     default: axis = 0
     }
     guard axis >= 0, axis < tensor.shape.rank else { return }

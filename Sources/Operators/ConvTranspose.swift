@@ -100,6 +100,7 @@ package struct ConvTranspose: LoweredOperator {
       throw GraphError("transposed convolutions over three spatial axes are not supported")
     }
     let picture = PictureWindow(try resolvedWindow(x.shape, w.shape))
+    if try lowerQuantized(into: lowering, weights, w.shape, picture) { return }
     let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
     var convolution = TransposedConvolution()
     convolution.x = source
@@ -118,5 +119,43 @@ package struct ConvTranspose: LoweredOperator {
     convolution.activation = activation
     convolution.y = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
     lowering.emit(convolution)
+  }
+
+  /// Lowers to 8 bits where x and the weights have been given quantisations; returns false where
+  /// they have not, or the convolution has groups.
+  private func lowerQuantized(
+    into lowering: Lowering, _ values: [Float], _ shape: Shape, _ picture: PictureWindow
+  ) throws(GraphError) -> Bool {
+    let columns = shape[1]
+    let taps = picture.kernel.reduce(1, *)
+    guard groupCount == 1, let x = lowering.quantization(0), !x.isPerChannel,
+      let scales = lowering.quantization(1),
+      let weights = QuantizedWeights(
+        values, scales, columns: columns, column: { $0 / taps % columns })
+    else { return false }
+    let kernel: Shape = [shape[0], columns, picture.kernel[0], picture.kernel[1]]
+    let sums = WeightPacking.transposedSums(
+      quantized: weights.elements, shape: kernel, strides: picture.strides,
+      dilations: picture.dilations)
+    let bias = try lowering.biasOperand(2)
+    var convolution = QuantizedTransposedConvolution()
+    convolution.x = lowering.flattenedToPicture(try lowering.quantizedOperand(0, .channelsLast))
+    convolution.weights = lowering.weights(
+      WeightPacking.transposedConvolution(
+        quantized: weights.elements, shape: kernel, strides: picture.strides,
+        dilations: picture.dilations), weights)
+    convolution.offsets = lowering.constant(
+      weights.offsets(
+        bias: bias.isPresent ? lowering.floats(of: bias) : nil, x: x,
+        sums: sums.joined().map { Int($0) }),
+      name: "\(lowering.node.name).offsets")
+    convolution.kernel = picture.kernel
+    convolution.strides = picture.strides
+    convolution.pads = Array(picture.pads.prefix(2))
+    convolution.dilations = picture.dilations
+    convolution.activation = activation
+    convolution.y = lowering.flattenedToPicture(try lowering.storedResult(0, .channelsLast))
+    lowering.emit(convolution)
+    return true
   }
 }

@@ -39,8 +39,16 @@ struct QuantizedWeights {
   ///
   /// - Parameter factor: what the product is multiplied by besides.
   func offsets(bias: [Float]?, x: Quantization, factor: Float = 1) -> TensorBuffer {
-    let offsets = sums.indices.map { column in
-      var start = -Int(x.zeroPoint(column)) * sums[column]
+    offsets(bias: bias, x: x, factor: factor, sums: sums)
+  }
+
+  /// The same for given sums of the output channels.
+  func offsets(
+    bias: [Float]?, x: Quantization, factor: Float = 1, sums: [Int]
+  ) -> TensorBuffer {
+    let offsets = sums.indices.map { place in
+      let column = place % self.sums.count
+      var start = -Int(x.zeroPoint(column)) * sums[place]
       if let bias {
         let step = Double(x.scale(column)) * Double(quantization.scale(column)) * Double(factor)
         let rounded = (Double(bias[column]) / step).rounded(.toNearestOrEven)
