@@ -96,10 +96,7 @@ public struct Compiler: Sendable {
       throw CompileError(
         .invalidData, "int8 needs the ranges of values: calibrate on samples of the model's input")
     }
-    return try QuantizationAssignment(
-      graph, ranges: quantization.ranges, isSymmetric: quantization.isSymmetric,
-      floatNodes: quantization.floatNodes
-    ).graph
+    return try QuantizationAssignment(graph, quantization).graph
   }
 
   /// Gives every value a type and a shape, and folds constants.

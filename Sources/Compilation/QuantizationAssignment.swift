@@ -2,6 +2,10 @@ import Graphs
 import Operators
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What an int8 program of a float model is made from.
 public struct QuantizationOptions: Sendable {
   public var ranges: Ranges
@@ -9,11 +13,18 @@ public struct QuantizationOptions: Sendable {
   public var isSymmetric: Bool
   /// The names of nodes that compute in float32 whatever they could.
   public var floatNodes: Set<String>
+  /// How far the scales of a convolution's input channels follow their own ranges, which costs
+  /// precision of the weights: 0, one scale for all; 1, each its own; 0.5, in between.
+  public var equalization: Float
 
-  public init(ranges: Ranges, isSymmetric: Bool = false, floatNodes: Set<String> = []) {
+  public init(
+    ranges: Ranges, isSymmetric: Bool = false, floatNodes: Set<String> = [],
+    equalization: Float = 0.5
+  ) {
     self.ranges = ranges
     self.isSymmetric = isSymmetric
     self.floatNodes = floatNodes
+    self.equalization = equalization
   }
 }
 
@@ -23,26 +34,28 @@ public struct QuantizationOptions: Sendable {
 /// operators that work on 8 bits themselves. What follows the last multiplication (the decoding of
 /// boxes, the final softmax) and what leaves the program stays float32, as do the vectors that
 /// gate whole channels. Weights get a scale per output channel. A value that only depthwise
-/// convolutions read has a scale per channel, which costs nothing there.
+/// convolutions and element-wise nodes read has a scale per channel, which costs nothing there; one
+/// that dense convolutions read may have, folded into their weights.
 struct QuantizationAssignment {
   /// The graph with a quantisation on every value that is kept in 8 bits.
   private(set) var graph: Graph
   private let ranges: Ranges
   private let isSymmetric: Bool
+  private let equalization: Float
   private let users: [Graph.ValueID: [Graph.Node]]
   private let producers: [Graph.ValueID: Graph.Node]
   private var groups = ValueGroups()
 
-  /// - Parameters:
-  ///   - graph: specialised and optimised.
-  ///   - floatNodes: names of nodes that compute in float32 whatever they could.
+  /// - Parameter graph: specialised and optimised.
   /// - Throws: `CompileError` where a range is missing.
   init(
-    _ graph: Graph, ranges: Ranges, isSymmetric: Bool = false, floatNodes: Set<String> = []
+    _ graph: Graph, _ options: QuantizationOptions
   ) throws(CompileError) {
     self.graph = graph
-    self.ranges = ranges
-    self.isSymmetric = isSymmetric
+    ranges = options.ranges
+    isSymmetric = options.isSymmetric
+    equalization = options.equalization
+    let floatNodes = options.floatNodes
     var users: [Graph.ValueID: [Graph.Node]] = [:]
     var producers: [Graph.ValueID: Graph.Node] = [:]
     for node in graph.nodes {
@@ -54,22 +67,11 @@ struct QuantizationAssignment {
     let products = graph.nodes.filter { node in
       !floatNodes.contains(node.name) && QuantizationAssignment.multiplies(node, in: graph)
     }
-    let wanted = wantedValues(products)
+    // What held infinity (a mask) has no range and stays a float.
+    let wanted = wantedValues(products).filter { !ranges.infinite.contains(graph[$0].name) }
     join(wanted)
     try assign(wanted)
     for product in products { assignWeights(of: product) }
-  }
-
-  /// The values whose ranges an int8 program of the graph needs, by name.
-  static func calibratedNames(_ graph: Graph) -> Set<String> {
-    let all = Dictionary(
-      graph.values.map { ($0.name, ValueRange(low: 0, high: 1)) }, uniquingKeysWith: { a, _ in a })
-    guard
-      let assignment = try? QuantizationAssignment(graph, ranges: Ranges(values: all))
-    else { return [] }
-    return Set(
-      assignment.graph.values.filter { $0.quantization != nil && $0.constant == nil }
-        .map(\.name))
   }
 
   // MARK: Which values
@@ -188,27 +190,76 @@ struct QuantizationAssignment {
     }
   }
 
-  /// Scales per channel for a value that only depthwise convolutions read.
+  /// How a node takes a value with a scale per channel.
+  private enum ChannelUse {
+    /// At no cost: the scale is part of what the node does per channel anyway.
+    case free
+    /// By multiplying its weights with the scales; all zero points must be alike.
+    case folded
+  }
+
+  /// Scales per channel, where everybody who reads the value can take them.
   private func perChannel(_ id: Graph.ValueID, within range: ValueRange) -> Quantization? {
     guard let channels = ranges.values[graph[id].name]?.channels, let shape = graph[id].shape,
       shape.rank == 4, shape[1] == channels.count, channels.count > 1, groups.isAlone(id),
-      !graph.outputs.contains(id), let producer = producers[id],
-      producer.op is Conv || producer.op is BinaryOperator<Elementwise.Add>,
-      let readers = users[id], !readers.isEmpty,
-      readers.allSatisfy({ isDepthwise($0) && $0.inputs[0] == id && !$0.inputs[1...].contains(id) })
+      !graph.outputs.contains(id), !graph.inputs.contains(id),
+      let readers = users[id], !readers.isEmpty
     else { return nil }
-    // A channel that calibration hardly saw alive keeps a share of the common range.
-    let share: Float = 1 / 16
-    var scales: [Float] = []
-    var zeroPoints: [Int32] = []
-    for channel in channels {
-      let one = Quantization(
+    let uses = readers.map { channelUse($0, of: id) }
+    guard uses.allSatisfy({ $0 != nil }) else { return nil }
+    if uses.allSatisfy({ $0 == .free }) { return freeScales(channels, range) }
+    return equalization > 0 ? foldedScales(channels, range) : nil
+  }
+
+  private func channelUse(_ node: Graph.Node, of id: Graph.ValueID) -> ChannelUse? {
+    switch node.op {
+    case let conv as Conv:
+      guard node.inputs[0] == id else { return .free }
+      guard !node.inputs[1...].contains(id) else { return nil }
+      if isDepthwise(node) { return .free }
+      return conv.groupCount == 1 ? .folded : nil
+    case is BinaryOperator<Elementwise.Add>, is BinaryOperator<Elementwise.Mul>:
+      return node.outputs[0].map { graph[$0].shape == graph[id].shape } == true ? .free : nil
+    default: return nil
+    }
+  }
+
+  /// A channel that calibration hardly saw alive keeps a share of the common range.
+  private static let leastShare: Float = 1 / 64
+
+  private func freeScales(
+    _ channels: [ValueRange.Channel], _ range: ValueRange
+  ) -> Quantization {
+    let share = QuantizationAssignment.leastShare
+    let own = channels.map { channel in
+      Quantization(
         low: min(max(channel.low, range.low), range.low * share),
         high: max(min(channel.high, range.high), range.high * share), symmetric: isSymmetric)
-      scales.append(one.scales[0])
-      zeroPoints.append(one.zeroPoints[0])
     }
-    return Quantization(scales: scales, zeroPoints: zeroPoints, axis: 1)
+    return Quantization(
+      scales: own.map { $0.scales[0] }, zeroPoints: own.map { $0.zeroPoints[0] }, axis: 1)
+  }
+
+  /// One zero point, and scales between the common one and each channel's own.
+  private func foldedScales(
+    _ channels: [ValueRange.Channel], _ range: ValueRange
+  ) -> Quantization? {
+    let common = Quantization(low: range.low, high: range.high, symmetric: isSymmetric)
+    let zero = common.zeroPoints[0]
+    let (low, high) = (min(range.low, 0), max(range.high, 0))
+    let scales = channels.map { channel -> Float in
+      // The share of the common range that the channel fills, at its fuller end.
+      let below = low < 0 ? min(max(channel.low, low), 0) / low : 0
+      let above = high > 0 ? max(min(channel.high, high), 0) / high : 0
+      let share = max(below, above, QuantizationAssignment.leastShare)
+      return common.scales[0] * power(share, equalization)
+    }
+    return Quantization(
+      scales: scales, zeroPoints: [Int32](repeating: zero, count: scales.count), axis: 1)
+  }
+
+  private func power(_ base: Float, _ exponent: Float) -> Float {
+    exponent == 1 ? base : exponent == 0.5 ? base.squareRoot() : pow(base, exponent)
   }
 
   private func isDepthwise(_ node: Graph.Node) -> Bool {
@@ -234,17 +285,23 @@ struct QuantizationAssignment {
     guard axis >= 0, axis < tensor.shape.rank else { return }
     let columns = tensor.shape[axis]
     let inner = tensor.shape.dimensions[(axis + 1)...].reduce(1, *)
+    // Scales of x's channels are folded into the weights of dense convolutions.
+    let taps = tensor.shape.dimensions.dropFirst(2).reduce(1, *)
+    let folds = x.isPerChannel && !isDepthwise(node)
+    let reference = folds ? x.foldedScale : 1
     var largest = [Float](repeating: 0, count: columns)
     for (place, value) in values.enumerated() {
       let column = place / inner % columns
-      largest[column] = max(largest[column], abs(value))
+      let factor = folds ? x.scale(place / taps % tensor.shape[1]) / reference : 1
+      largest[column] = max(largest[column], abs(value) * factor)
     }
     let bias = node.inputs.count > 2 ? node.inputs[2].flatMap { graph[$0].constant?.floats() } : nil
+    let step = { (column: Int) in folds ? reference : x.scale(column) }
     let scales = (0..<columns).map { column in
       var scale = largest[column] / 127
       // The bias, in steps of both scales, has to fit into the int32 sums.
       if let bias, bias.count == columns || bias.count == 1 {
-        scale = max(scale, abs(bias[bias.count == 1 ? 0 : column]) / x.scale(column) * 0x1p-29)
+        scale = max(scale, abs(bias[bias.count == 1 ? 0 : column]) / step(column) * 0x1p-29)
       }
       return scale > 1e-30 ? scale : 1
     }

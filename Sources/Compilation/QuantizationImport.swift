@@ -49,6 +49,9 @@ struct QuantizationImport: GraphPass {
 }
 
 extension Graph {
+  /// What the model is compiled to where nobody says: int8 if it brings its own quantisation.
+  public var ownPrecision: Precision { isQuantized ? .int8 : .fp32 }
+
   /// Says whether the model brings its own quantisation.
   package var isQuantized: Bool {
     nodes.contains { $0.op is DequantizeLinear }

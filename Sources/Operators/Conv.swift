@@ -111,16 +111,33 @@ package struct Conv: LoweredOperator {
   ) throws(GraphError) -> Bool {
     let (columns, channels) = (shape[0], shape[1])
     let isDepthwise = groupCount > 1 && groupCount == columns && channels == 1
-    guard let x = lowering.quantization(0), let scales = lowering.quantization(1),
-      isDepthwise || !x.isPerChannel, columns > 0,
+    guard let given = lowering.quantization(0), let scales = lowering.quantization(1), columns > 0,
+      isDepthwise || !given.isPerChannel || groupCount == 1
+    else { return false }
+    // Scales of the input's channels become part of the weights of a dense convolution.
+    let folds = given.isPerChannel && !isDepthwise
+    let x =
+      folds
+      ? Quantization(scale: given.foldedScale, zeroPoint: given.zeroPoints[0]) : given
+    let taps = window.kernel.reduce(1, *)
+    let factors =
+      folds
+      ? values.indices.map { values[$0] * (given.scale($0 / taps % channels) / x.scales[0]) }
+      : values
+    guard
       let weights = QuantizedWeights(
-        values, scales, columns: columns, column: { $0 / (values.count / columns) })
+        factors, scales, columns: columns, column: { $0 / (values.count / columns) })
     else { return false }
     let bias = try lowering.biasOperand(2)
     let offsets = lowering.constant(
       weights.offsets(bias: bias.isPresent ? lowering.floats(of: bias) : nil, x: x),
       name: "\(lowering.node.name).offsets")
-    let source = lowering.flattenedToPicture(try lowering.quantizedOperand(0, .channelsLast))
+    var source = lowering.flattenedToPicture(try lowering.quantizedOperand(0, .channelsLast))
+    if folds {
+      let spec = lowering[source]
+      source = lowering.reshaped(source, spec.shape, layout: spec.layout)
+      lowering.setQuantization(x, of: source)
+    }
     let kernel: Shape = [columns, channels, window.kernel[0], window.kernel[1]]
     var residual = Operand.none
     if lowering.info(3) != nil {

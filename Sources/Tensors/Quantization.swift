@@ -57,6 +57,9 @@ public struct Quantization: Sendable, Hashable {
     zeroPoints[zeroPoints.count == 1 ? 0 : channel]
   }
 
+  /// The scale that stands for all channels where their own are folded into weights.
+  package var foldedScale: Float { scales.max() ?? 1 }
+
   /// Says whether it can belong to a tensor of this type and shape (extents as declared).
   package func fits(_ type: ElementType, count: Int) -> Bool {
     let range: ClosedRange<Int32>

@@ -26,6 +26,8 @@ enum CompileVerb: Verb {
   static let tolerance = Option.text(
     "tolerance", "cosine=0.99,…",
     help: "what the program must reach against the float program (cosine, euclidean, sqnr)")
+  static let report = Option.text(
+    "report", "FILE.html", help: "write what was compiled as a page: layers, ranges, sizes")
   static let noProof = Flag("no-proof", help: "skip the proof; the file is marked unproven")
   static let threads = SharedOptions.threads
 
@@ -40,12 +42,16 @@ enum CompileVerb: Verb {
       """,
     arguments: [model],
     options: [
-      output, precision, shape, SharedOptions.preprocess, SharedOptions.postprocess, testInput,
-      reference, tolerance, noProof, threads,
+      output, precision, CalibrationOptions.calibrate, CalibrationOptions.random,
+      CalibrationOptions.method, CalibrationOptions.samples, CalibrationOptions.activations,
+      CalibrationOptions.memory, shape, SharedOptions.preprocess, SharedOptions.postprocess,
+      testInput, reference, tolerance, report, noProof, threads,
     ],
     examples: [
       "apus compile yolov8n.onnx -o yolov8n.apus --preprocess resize=letterbox,raw-scale=1 "
         + "--postprocess yolov8:classes=coco.txt",
+      "apus compile yolov8n.onnx -o yolov8n.int8.apus --precision int8 --calibrate pictures/ "
+        + "--preprocess resize=letterbox,raw-scale=1 --report report.html",
       "apus compile bert.onnx -o bert.apus --precision bf16 "
         + "--shape input_ids=1x128,attention_mask=1x128",
     ])
@@ -56,31 +62,26 @@ enum CompileVerb: Verb {
     if OpenedModel.isSource(path) == false {
       throw UsageError("'\(path)' is no source model; apus compile takes .onnx files")
     }
-    let precision = given[precision] ?? .fp32
     let graph = try Graph(onnxFile: path)
-    let sets =
-      try given[shape].isEmpty
-      ? [InputShapes()] : given[shape].map { try InputShapes($0, for: graph) }
-    let progress = Progress("compiling", total: sets.count)
-    var programs: [CompiledProgram] = []
-    for set in sets {
-      programs.append(try Compiler(precision: precision).compile(graph, shapes: set))
-      progress.advance()
-    }
-    progress.finish()
+    let precision = given[precision] ?? graph.ownPrecision
+    let calibrated = try calibrate(given, graph, precision)
+    let programs = try compile(given, graph, precision, calibrated)
     var contents = try ModelAssembly.contents(
       of: programs, origin: Dictionary(graph.origin) { first, _ in first })
     contents.origin["source"] = path.split(separator: "/").last.map(String.init) ?? path
     contents.origin["compiler"] = "apus \(ApusTool.version)"
+    if let ranges = calibrated?.quantization.ranges {
+      contents.calibration = ranges.text
+      if !ranges.isOnData { contents.origin["calibration"] = "NOT CALIBRATED ON DATA" }
+    }
     contents.processing = try ProcessingOptions(given).processing(
       for: contents.variants[0].program.inputs, outputs: contents.variants[0].program.outputs)
     var result: Proof.Result?
     let proof = Proof(
       programs, tolerance: try given[tolerance].map { try Tolerance(parsing: $0) },
       threads: given[threads])
-    if !given[noProof] {
-      result = try proof.prove(&contents, samples: try samples(given, contents))
-    }
+    let proofSamples = try samples(given, contents) ?? calibrated?.proofSamples
+    if !given[noProof] { result = try proof.prove(&contents, samples: proofSamples) }
     try ModelWriter.write(contents, to: target)
     if var checked = result {
       try proof.compareFile(target, with: contents, &checked)
@@ -90,8 +91,55 @@ enum CompileVerb: Verb {
       }
       result = checked
     }
-    try report(target, contents, result)
+    try summarise(target, contents, programs, result)
+    if let page = given[report] {
+      try CompilationPage(
+        compiled: programs[0], calibrated: calibrated, proof: result,
+        sample: proofSamples?.first?.inputs
+      ).write(to: page, model: path, contents: contents, file: target)
+    }
     return result?.passes == false ? .checkFailed : .done
+  }
+
+  /// The ranges for int8 programs; nil where none are needed.
+  private static func calibrate(
+    _ given: Given, _ graph: Graph, _ precision: Precision
+  ) throws -> CalibratedModel? {
+    let option = CalibrationOptions.firstGiven(given)
+    if graph.isQuantized && precision != .fp32 {
+      guard option == nil else {
+        throw UsageError(
+          "\(given[model]) brings its own scales, which are kept; \(option ?? "") would change "
+            + "nothing: leave it out")
+      }
+      return nil
+    }
+    guard precision == .int8 else {
+      guard option == nil else {
+        throw UsageError("\(option ?? "") belongs to --precision int8, not to \(precision)")
+      }
+      return nil
+    }
+    let shapes = try given[shape].first.map { try InputShapes($0, for: graph) } ?? InputShapes()
+    return try CalibratedModel(given, given[model], graph, shapes: shapes)
+  }
+
+  /// A program for each set of shapes.
+  private static func compile(
+    _ given: Given, _ graph: Graph, _ precision: Precision, _ calibrated: CalibratedModel?
+  ) throws -> [CompiledProgram] {
+    let sets =
+      try given[shape].isEmpty
+      ? [InputShapes()] : given[shape].map { try InputShapes($0, for: graph) }
+    let compiler = Compiler(precision: precision, quantization: calibrated?.quantization)
+    let progress = Progress("compiling", total: sets.count)
+    var programs: [CompiledProgram] = []
+    for set in sets {
+      programs.append(try compiler.compile(graph, shapes: set))
+      progress.advance()
+    }
+    progress.finish()
+    return programs
   }
 
   /// The samples of `--test-input`, with the outputs of `--reference`.
@@ -125,8 +173,9 @@ enum CompileVerb: Verb {
     }
   }
 
-  private static func report(
-    _ target: String, _ contents: ModelContents, _ result: Proof.Result?
+  private static func summarise(
+    _ target: String, _ contents: ModelContents, _ programs: [CompiledProgram],
+    _ result: Proof.Result?
   ) throws {
     let bytes = try ReadableFile(target).byteCount ?? 0
     for variant in contents.variants {
@@ -137,6 +186,11 @@ enum CompileVerb: Verb {
           + "\(variant.program.instructions.count) instructions, arena "
           + "\(NumberText.bytes(variant.program.arenaByteCount)), weights "
           + "\(NumberText.bytes(variant.weightByteCount))\n")
+    }
+    if let program = programs.first, program.precision == .int8 {
+      for note in try ReportBuilder(program).notes {
+        Console.diagnose("\(note.subject): \(note.text)\n")
+      }
     }
     Console.diagnose(proofText(result))
     Console.diagnose("\(target): \(NumberText.bytes(bytes))\n")

@@ -1,4 +1,6 @@
 import Compilation
+import Graphs
+import Importers
 import Kernels
 import Options
 import Texts
@@ -33,7 +35,9 @@ enum EvalVerb: Verb {
     options: [
       dataset, annotations, metric, SharedOptions.preprocess, SharedOptions.postprocess,
       SharedOptions.precision, SharedOptions.isa, SharedOptions.threads, classOffset, atLeast,
-      allPrecisions, SharedOptions.json,
+      allPrecisions, CalibrationOptions.calibrate, CalibrationOptions.random,
+      CalibrationOptions.method, CalibrationOptions.samples, CalibrationOptions.activations,
+      CalibrationOptions.memory, SharedOptions.json,
     ],
     examples: [
       "apus eval detector.apus --dataset pictures --annotations instances.json",
@@ -56,7 +60,15 @@ enum EvalVerb: Verb {
 
   /// Opens the model; a source model is compiled. The only place where an evaluation does so.
   private static func open(_ given: Given, _ precision: Precision?) throws -> OpenedModel {
-    try OpenedModel(given[model], precision: precision)
+    let path = given[model]
+    guard precision == .int8, OpenedModel.isSource(path) else {
+      return try OpenedModel(path, precision: precision)
+    }
+    let graph = try Graph(onnxFile: path)
+    let calibrated =
+      graph.isQuantized ? nil : try CalibratedModel(given, path, graph, shapes: InputShapes())
+    return try OpenedModel(
+      path, precision: precision, quantization: calibrated?.quantization)
   }
 
   private static func one(
@@ -84,11 +96,15 @@ enum EvalVerb: Verb {
         return .init(
           precision: precision.rawValue,
           result: try evaluation.result(opened, precision: precision.rawValue))
-      } catch  where precision != .fp32 && (error is CompileError || error is UsageError) {
-        // Some precisions need what the command does not give; the others still count.
-        return .init(precision: precision.rawValue, reason: "\(error)")
+      } catch let error as UsageError where precision == .int8 && !namesSamples(given) {
+        // The others still count.
+        return .init(precision: precision.rawValue, reason: error.description)
       }
     }
+  }
+
+  private static func namesSamples(_ given: Given) -> Bool {
+    given[CalibrationOptions.calibrate] != nil || given[CalibrationOptions.random] != nil
   }
 
   /// Compares with `--at-least`, and says both numbers where it is missed.

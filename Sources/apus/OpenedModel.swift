@@ -24,11 +24,17 @@ struct OpenedModel {
   /// - Parameters:
   ///   - shapes: the input shapes of a source model.
   ///   - precision: what to compile a source model to; which program of a file to take.
-  init(_ path: String, shapes: InputShapes = InputShapes(), precision: Precision? = nil) throws {
+  ///   - quantization: the ranges for int8 programs of float models.
+  init(
+    _ path: String, shapes: InputShapes = InputShapes(), precision: Precision? = nil,
+    quantization: QuantizationOptions? = nil
+  ) throws {
     self.path = path
     if OpenedModel.isSource(path) {
       let graph = try Graph(onnxFile: path)
-      let program = try Compiler(precision: precision ?? (graph.isQuantized ? .int8 : .fp32)).compile(graph, shapes: shapes)
+      let compiler = Compiler(
+        precision: precision ?? graph.ownPrecision, quantization: quantization)
+      let program = try compiler.compile(graph, shapes: shapes)
       model = try ModelAssembly.model(of: ModelAssembly.contents(of: [program]))
       self.graph = graph
       processing = Processing()

@@ -73,9 +73,10 @@ enum CalibrateVerb: Verb {
       calibrator, source, threads: given[SharedOptions.threads],
       memoryLimit: given[CalibrationOptions.memory], checkpoint: checkpoint
     ).run()
-    let ranges = calibration.ranges(
-      method: (given[CalibrationOptions.method] ?? .auto).forTable,
-      symmetric: given[CalibrationOptions.activations] == .symmetric)
+    let ranges = try (given[CalibrationOptions.method] ?? .auto).ranges(
+      of: calibration, graph, shapes: shapes,
+      isSymmetric: given[CalibrationOptions.activations] == .symmetric, source
+    ).ranges
     try file.write(ranges.text)
     try file.commit()
     checkpoint.remove()

@@ -6,16 +6,6 @@ import Options
 /// How ranges are chosen, as users say it.
 enum CalibrationMethod: String, Sendable, CaseIterable {
   case minmax, kl, percentile, mse, auto
-
-  /// The method for a table of ranges, where no program is there to judge by.
-  var forTable: RangeMethod {
-    switch self {
-    case .minmax: .minmax
-    case .kl, .auto: .kl
-    case .percentile: .percentile
-    case .mse: .mse
-    }
-  }
 }
 
 /// How activations are quantised.
@@ -42,6 +32,15 @@ enum CalibrationOptions {
     "activations", help: "how activations are quantised (asymmetric)")
   static let memory = Option.size(
     "memory", help: "the most memory that the tool may take, e.g. 1G; fewer samples run at once")
+
+  /// The first of these options that is given and that only int8 needs, by its name; nil for none.
+  static func firstGiven(_ given: Given) -> String? {
+    if given[calibrate] != nil { return "--calibrate" }
+    if given[random] != nil { return "--calibrate-random" }
+    if given[method] != nil { return "--calibration-method" }
+    if given[samples] != nil { return "--samples" }
+    return given[activations] == nil ? nil : "--activations"
+  }
 }
 
 /// What `--calibrate` names.
