@@ -10,7 +10,8 @@ enum OperationCount {
     graph.nodes.reduce(0) { $0 + of($1, in: graph) }
   }
 
-  private static func of(_ node: Graph.Node, in graph: Graph) -> Int {
+  /// The operations of one node.
+  static func of(_ node: Graph.Node, in graph: Graph) -> Int {
     func shape(_ index: Int) -> Shape? {
       index < node.inputs.count ? node.inputs[index].flatMap { graph[$0].shape } : nil
     }

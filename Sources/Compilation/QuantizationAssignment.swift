@@ -16,6 +16,8 @@ public struct QuantizationOptions: Sendable {
   /// How far the scales of a convolution's input channels follow their own ranges, which costs
   /// precision of the weights: 0, one scale for all; 1, each its own; 0.5, in between.
   public var equalization: Float
+  /// The means of values, for the correction of biases; nil: none.
+  package var means: ChannelMeans?
 
   public init(
     ranges: Ranges, isSymmetric: Bool = false, floatNodes: Set<String> = [],
@@ -72,6 +74,7 @@ struct QuantizationAssignment {
     join(wanted)
     try assign(wanted)
     for product in products { assignWeights(of: product) }
+    if let means = options.means { BiasCorrection(means).apply(to: &self.graph) }
   }
 
   // MARK: Which values

@@ -51,10 +51,8 @@ struct CompilationPage {
     var text = "\(ranges.method), \(count) sample\(count == 1 ? "" : "s")"
     if !ranges.isOnData { text += ", NOT CALIBRATED ON DATA" }
     if !calibrated.trials.isEmpty {
-      let tried = calibrated.trials.map {
-        "\($0.method.rawValue) \(NumberText.fixed($0.decibels, decimals: 1)) dB"
-      }
-      text += "; outputs against the float program: \(tried.joined(separator: ", "))"
+      let tried = calibrated.trials.map(\.text).joined(separator: ", ")
+      text += "; outputs against the float program: \(tried)"
     }
     return text
   }

@@ -73,6 +73,24 @@ package struct Calibrator: Sendable {
     RangeObserver(plan, try Calibrator.session(program, weights, isas))
   }
 
+  /// Runs the program on one sample and shows every float32 value once.
+  func visit(
+    _ inputs: [TensorBuffer], _ body: (ObservationPlan.Value, UnsafePointer<Float>) -> Void
+  ) throws(CompileError) {
+    let session = try Calibrator.session(program, weights, isas)
+    do throws(RuntimeError) {
+      for (port, tensor) in inputs.enumerated() { try session.setInput(port, tensor) }
+      try session.run { instruction, tensors in
+        for index in plan.due[instruction + 1] where plan.values[index].type == .float32 {
+          guard let base = tensors.pointer(plan.values[index].operand) else { continue }
+          body(plan.values[index], base.assumingMemoryBound(to: Float.self))
+        }
+      }
+    } catch {
+      throw CompileError(.invalidData, error.description)
+    }
+  }
+
   /// Puts together what observers have seen.
   package func calibration(_ observers: [RangeObserver], isOnData: Bool = true) -> Calibration {
     let all = checkpoint(observers)

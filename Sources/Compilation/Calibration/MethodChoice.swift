@@ -8,22 +8,42 @@ import Tensors
   import Glibc
 #endif
 
-/// The calibration method `auto`: every method's int8 program runs on a few samples, and the one
-/// whose outputs are nearest to the float program's is taken.
+/// What `auto` decides: int8 programs run on a few samples, and what brings their outputs nearest
+/// to the float program's is taken.
+///
+/// First every method of choosing ranges; then, with the best, whether biases are corrected and how
+/// far scales follow single channels; then, where the outputs are still far off, which layers stay
+/// float.
 package struct MethodChoice: Sendable {
-  /// What one method reached.
+  /// What one attempt reached.
   package struct Trial: Sendable {
-    package let method: RangeMethod
+    /// What was tried, e.g. `kl` or `equalization 1`.
+    package let name: String
     /// The signal-to-noise ratio of the outputs, in dB, averaged over outputs.
     package let decibels: Double
   }
 
-  /// The best method's ranges.
-  package let ranges: Ranges
+  /// The best way that was found.
+  package private(set) var options: QuantizationOptions
   /// In the order in which they were tried.
-  package let trials: [Trial]
+  package private(set) var trials: [Trial] = []
 
-  /// Tries all methods.
+  private let graph: Graph
+  private let shapes: InputShapes
+  private let samples: [[TensorBuffer]]
+  private let references: [[TensorBuffer]]
+  private var decibels = -Double.infinity
+
+  /// Below it layers are looked for that had better stay float.
+  private static let wantedDecibels = 15.0
+  /// Layers with more operations than this share of the network stay in 8 bits.
+  private static let floatShare = 0.1
+  /// Networks of fewer operations take no time in float either.
+  private static let smallOperationCount = 20_000_000
+  /// The layers that may stay float.
+  private static let mostFloatLayers = 6
+
+  /// Tries what there is to try.
   ///
   /// - Parameters:
   ///   - graph: as imported.
@@ -33,28 +53,87 @@ package struct MethodChoice: Sendable {
     _ graph: Graph, shapes: InputShapes, calibration: Calibration, isSymmetric: Bool = false,
     samples: [[TensorBuffer]]
   ) throws(CompileError) {
-    let references = try MethodChoice.outputs(
-      Compiler().compile(graph, shapes: shapes), samples)
-    var trials: [Trial] = []
-    var best: (ranges: Ranges, decibels: Double)?
+    self.graph = graph
+    self.shapes = shapes
+    self.samples = samples
+    let float = try Compiler().compile(graph, shapes: shapes)
+    references = try MethodChoice.outputs(float, samples)
+    options = QuantizationOptions(
+      ranges: calibration.ranges(method: .minmax, symmetric: isSymmetric),
+      isSymmetric: isSymmetric)
     for method in RangeMethod.allCases {
-      var ranges = calibration.ranges(method: method, symmetric: isSymmetric)
-      let compiler = Compiler(
-        precision: .int8,
-        quantization: QuantizationOptions(ranges: ranges, isSymmetric: isSymmetric))
+      var trial = options
+      trial.ranges = calibration.ranges(method: method, symmetric: isSymmetric)
+      trial.ranges.method = "auto: \(method.rawValue)"
+      try attempt(trial, method.rawValue)
+    }
+    let calibrator = try Calibrator(float)
+    var corrected = options
+    corrected.means = try ChannelMeans(calibrator, samples: samples)
+    try attempt(corrected, "bias correction")
+    for equalization: Float in [0, 1] {
+      var trial = options
+      trial.equalization = equalization
+      try attempt(trial, "equalization \(Int(equalization))")
+    }
+    if decibels < MethodChoice.wantedDecibels { try keepFloat(float) }
+  }
+
+  /// Takes the options if they are better than the best so far; says whether they are.
+  @discardableResult
+  private mutating func attempt(
+    _ trial: QuantizationOptions, _ name: String
+  ) throws(CompileError) -> Bool {
+    let compiler = Compiler(precision: .int8, quantization: trial)
+    let outputs = try MethodChoice.outputs(
+      compiler.compile(graph, shapes: shapes), samples)
+    let reached = MethodChoice.decibels(outputs, references)
+    trials.append(Trial(name: name, decibels: reached))
+    // A tie, as where nothing was quantised, goes to the first.
+    guard reached > decibels else { return false }
+    options = trial
+    decibels = reached
+    return true
+  }
+
+  // MARK: Layers that stay float
+
+  /// Finds the layers whose return to float helps most, and keeps the best few of them float.
+  private mutating func keepFloat(_ float: CompiledProgram) throws(CompileError) {
+    let nodes = float.optimised.nodes.filter {
+      QuantizationAssignment.multiplies($0, in: float.optimised)
+    }
+    let total = OperationCount.of(float.optimised)
+    let isSmall = total <= MethodChoice.smallOperationCount
+    // Every layer alone means a program for each: not for the deepest networks.
+    guard nodes.count <= 64 else { return }
+    var gains: [(name: String, decibels: Double, operations: Int)] = []
+    for node in nodes {
+      let operations = OperationCount.of(node, in: float.optimised)
+      guard isSmall || Double(operations) <= MethodChoice.floatShare * Double(total) else {
+        continue
+      }
+      var trial = options
+      trial.floatNodes = [node.name]
+      let compiler = Compiler(precision: .int8, quantization: trial)
       let outputs = try MethodChoice.outputs(
         compiler.compile(graph, shapes: shapes), samples)
-      let decibels = MethodChoice.decibels(outputs, references)
-      trials.append(Trial(method: method, decibels: decibels))
-      // A tie, as where nothing was quantised, goes to the first.
-      if best.map({ decibels > $0.decibels }) ?? true {
-        ranges.method = "auto: \(method.rawValue)"
-        best = (ranges, decibels)
-      }
+      let reached = MethodChoice.decibels(outputs, references)
+      if reached > decibels + 0.2 { gains.append((node.name, reached, operations)) }
     }
-    self.trials = trials
-    ranges = best?.ranges ?? calibration.ranges(method: .minmax, symmetric: isSymmetric)
+    gains.sort { $0.decibels > $1.decibels }
+    var spent = 0
+    for gain in gains.prefix(MethodChoice.mostFloatLayers) {
+      guard decibels < MethodChoice.wantedDecibels,
+        isSmall || Double(spent + gain.operations) <= MethodChoice.floatShare * Double(total)
+      else { break }
+      var trial = options
+      trial.floatNodes.insert(gain.name)
+      if try attempt(trial, "\(gain.name) in float") { spent += gain.operations }
+    }
   }
+
+  // MARK: Measuring
 
   /// The outputs of a program, by sample.
   private static func outputs(

@@ -73,10 +73,10 @@ enum CalibrateVerb: Verb {
       calibrator, source, threads: given[SharedOptions.threads],
       memoryLimit: given[CalibrationOptions.memory], checkpoint: checkpoint
     ).run()
-    let ranges = try (given[CalibrationOptions.method] ?? .auto).ranges(
+    let ranges = try (given[CalibrationOptions.method] ?? .auto).choice(
       of: calibration, graph, shapes: shapes,
       isSymmetric: given[CalibrationOptions.activations] == .symmetric, source
-    ).ranges
+    ).options.ranges
     try file.write(ranges.text)
     try file.commit()
     checkpoint.remove()

@@ -48,9 +48,9 @@ struct CalibratedModel {
         memoryLimit: given[CalibrationOptions.memory]
       ).run()
       let method = given[CalibrationOptions.method] ?? .auto
-      let choice = try method.ranges(
+      let choice = try method.choice(
         of: calibration, graph, shapes: shapes, isSymmetric: isSymmetric, source)
-      quantization = QuantizationOptions(ranges: choice.ranges, isSymmetric: isSymmetric)
+      quantization = choice.options
       trials = choice.trials
       self.calibration = calibration
       let reader = SampleReader(source)
@@ -77,11 +77,11 @@ extension CalibrationMethod {
   /// The samples that `auto` judges by.
   private static let judgedSampleCount = 8
 
-  /// The ranges that the method chooses; `auto` tries all on a few samples.
-  func ranges(
+  /// The ranges that the method chooses; `auto` tries all on a few samples, and what else helps.
+  func choice(
     of calibration: Calibration, _ graph: Graph, shapes: InputShapes, isSymmetric: Bool,
     _ source: CalibrationSource
-  ) throws -> (ranges: Ranges, trials: [MethodChoice.Trial]) {
+  ) throws -> (options: QuantizationOptions, trials: [MethodChoice.Trial]) {
     let method: RangeMethod
     switch self {
     case .minmax: method = .minmax
@@ -95,12 +95,16 @@ extension CalibrationMethod {
       let choice = try MethodChoice(
         graph, shapes: shapes, calibration: calibration, isSymmetric: isSymmetric,
         samples: samples)
-      let tried = choice.trials.map {
-        "\($0.method.rawValue) \(NumberText.fixed($0.decibels, decimals: 1)) dB"
-      }
-      Console.diagnose("\(choice.ranges.method) (\(tried.joined(separator: ", ")))\n")
-      return (choice.ranges, choice.trials)
+      Console.diagnose(
+        "\(choice.options.ranges.method) (\(choice.trials.map(\.text).joined(separator: ", ")))\n")
+      return (choice.options, choice.trials)
     }
-    return (calibration.ranges(method: method, symmetric: isSymmetric), [])
+    let ranges = calibration.ranges(method: method, symmetric: isSymmetric)
+    return (QuantizationOptions(ranges: ranges, isSymmetric: isSymmetric), [])
   }
+}
+
+extension MethodChoice.Trial {
+  /// What was tried and what it reached, e.g. `kl 31.4 dB`.
+  var text: String { "\(name) \(NumberText.fixed(decibels, decimals: 1)) dB" }
 }
