@@ -57,16 +57,58 @@ import Testing
     try check(name, Compiler(precision: .bf16), isas: ISA.host, cosine: 0.99, relative: 0.2)
   }
 
-  private func check(
-    _ name: String, _ compiler: Compiler, isas: Set<ISA>, cosine: Double = 0.99999,
-    relative: Double = 1e-4
-  ) throws {
+  /// Integers, masks and random weights leave nothing to compare closely; what is asked here is that
+  /// int8 programs mean the same, and give the same bits on every ISA and number of threads.
+  @Test(arguments: names)
+  func `int8 programs give the same bits everywhere`(_ name: String) throws {
+    let (graph, inputs, tensors) = try load(name)
+    let shapes = InputShapes(
+      Dictionary(
+        uniqueKeysWithValues: zip(graph.inputs, inputs).map { (graph[$0].name, $1.shape) }))
+    let float = try Compiler().compile(graph, shapes: shapes)
+    let calibrator = try Calibrator(float)
+    let observer = try calibrator.observer()
+    try observer.observe(inputs, sample: 0, name: name)
+    let ranges = calibrator.calibration([observer]).ranges(method: .minmax)
+    let compiled = try Compiler(
+      precision: .int8, quantization: QuantizationOptions(ranges: ranges)
+    ).compile(graph, shapes: shapes)
+    var bits: [[UInt8]]?
+    for isa in ISA.available {
+      for threads in 1...2 {
+        let session = try Evaluation.session(
+          compiled.lowered.program, constants: compiled.lowered.constants, threads: threads,
+          isas: isa.included)
+        let outputs = try session.run(inputs)
+        let own = outputs.flatMap { output in output.withBytes { Array($0) } }
+        #expect(own == bits ?? own, "\(name), \(isa), \(threads) threads")
+        bits = own
+        for (port, output) in zip(session.outputs, outputs) where output.type.isFloat {
+          let reference = try #require(tensors["out:\(port.name)"], "output \(port.name)")
+          #expect(try Agreement(output, reference).cosine > 0.97, "\(name), \(port.name), \(isa)")
+        }
+      }
+    }
+  }
+
+  /// A fixture's model, its inputs in order, and all its tensors.
+  private func load(
+    _ name: String
+  ) throws -> (Graph, [TensorBuffer], [String: TensorBuffer]) {
     let graph = try Graph(onnxFile: "\(ExporterFixtureTests.folder)/\(name).onnx")
     let data = try Archive.read("\(ExporterFixtureTests.folder)/\(name).npz")
     let tensors = Dictionary(uniqueKeysWithValues: data.map { ($0.name, $0.tensor) })
     let inputs = try graph.inputs.map { id in
       try #require(tensors["in:\(graph[id].name)"], "input \(graph[id].name)")
     }
+    return (graph, inputs, tensors)
+  }
+
+  private func check(
+    _ name: String, _ compiler: Compiler, isas: Set<ISA>, cosine: Double = 0.99999,
+    relative: Double = 1e-4
+  ) throws {
+    let (graph, inputs, tensors) = try load(name)
     let shapes = InputShapes(
       Dictionary(
         uniqueKeysWithValues: zip(graph.inputs, inputs).map { (graph[$0].name, $1.shape) }))
