@@ -73,7 +73,7 @@ import Testing
     let compiled = try Compiler(
       precision: .int8, quantization: QuantizationOptions(ranges: ranges)
     ).compile(graph, shapes: shapes)
-    var bits: [[UInt8]]?
+    var bits: [UInt8]?
     for isa in ISA.available {
       for threads in 1...2 {
         let session = try Evaluation.session(
