@@ -12,8 +12,8 @@ public enum Precision: String, Sendable, Hashable, CaseIterable, CustomStringCon
   case fp32
   /// bfloat16 operands of convolutions and matrix products, float32 sums; see `StorageAssignment`.
   case bf16
-  /// 8-bit operands of convolutions and matrix products, integer sums, the same bits everywhere; see
-  /// `QuantizationAssignment`.
+  /// 8-bit operands of convolutions and matrix products, integer sums, the same bits everywhere;
+  /// see `QuantizationAssignment`.
   case int8
 
   public var description: String { rawValue }

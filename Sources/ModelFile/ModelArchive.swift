@@ -65,7 +65,7 @@ public final class ModelArchive: @unchecked Sendable {
     guard (1...FileFormat.version).contains(version) else {
       throw ModelFileError(
         version > FileFormat.version ? .newerVersion : .corrupt,
-        "it has format \(version), and this release reads formats up to \(FileFormat.version)"
+        "it has format \(version), and this release reads up to format \(FileFormat.version)"
           + (version > FileFormat.version ? "; use a newer release" : ""))
     }
     let claimed: UInt64 = load(16)

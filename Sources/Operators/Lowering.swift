@@ -134,7 +134,8 @@ public final class Lowering {
 
   /// Makes the node's output the same memory as `operand`, dense, under the output's shape.
   ///
-  /// - Parameter quantization: what the memory's 8 bits stand for as this output; nil: as `operand`.
+  /// - Parameter quantization: what the memory's 8 bits stand for as this output; nil: the same as
+  ///   in `operand`.
   package func alias(
     _ index: Int, to operand: Operand, _ layout: Layout = .declared,
     quantization: Quantization? = nil

@@ -55,8 +55,8 @@ package struct ReduceOperator<Definition: ReduceDefinition>: LoweredOperator {
     let infos = [lowering.info(0), lowering.info(1)]
     let axes = try resolvedAxes(infos)
     let shape = try lowering.required(0).shape
-    if Definition.function == .mean, keepsDimensions, axes.sorted() == Array(2..<shape.rank),
-      try lowering.lowerQuantizedMean(shape)
+    if Definition.function == .mean, keepsDimensions, shape.rank > 2,
+      axes.sorted() == Array(2..<shape.rank), try lowering.lowerQuantizedMean(shape)
     {
       return
     }
