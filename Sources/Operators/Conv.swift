@@ -126,7 +126,7 @@ package struct Conv: LoweredOperator {
       : values
     guard
       let weights = QuantizedWeights(
-        factors, scales, columns: columns, column: { $0 / (values.count / columns) })
+        factors, scales, axis: 0, columns: columns, column: { $0 / (values.count / columns) })
     else { return false }
     let bias = try lowering.biasOperand(2)
     let offsets = lowering.constant(
@@ -135,7 +135,7 @@ package struct Conv: LoweredOperator {
     var source = lowering.flattenedToPicture(try lowering.quantizedOperand(0, .channelsLast))
     if folds {
       let spec = lowering[source]
-      source = lowering.reshaped(source, spec.shape, layout: spec.layout)
+      source = lowering.reshaped(source, spec.shape, layout: spec.layout, name: spec.name)
       lowering.setQuantization(x, of: source)
     }
     let kernel: Shape = [columns, channels, window.kernel[0], window.kernel[1]]

@@ -131,7 +131,7 @@ package struct ConvTranspose: LoweredOperator {
     guard groupCount == 1, let x = lowering.quantization(0), !x.isPerChannel,
       let scales = lowering.quantization(1),
       let weights = QuantizedWeights(
-        values, scales, columns: columns, column: { $0 / taps % columns })
+        values, scales, axis: 1, columns: columns, column: { $0 / taps % columns })
     else { return false }
     let kernel: Shape = [shape[0], columns, picture.kernel[0], picture.kernel[1]]
     let sums = WeightPacking.transposedSums(

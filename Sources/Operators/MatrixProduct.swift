@@ -76,10 +76,11 @@ struct MatrixProduct {
     var product = QuantizedMatrixMultiply()
     product.scale = scale
     product.activation = activation
-    if let values = lowering.info(1)?.constant?.floats() {
-      guard problem.batchB.elementCount == 1,
+    if let constant = lowering.info(1)?.constant, let values = constant.floats() {
+      guard problem.batchB.elementCount == 1, constant.shape.rank >= 2,
         let weights = QuantizedWeights(
-          values, b, columns: columns, column: { transposesB ? $0 / inner : $0 % columns })
+          values, b, axis: constant.shape.rank - (transposesB ? 2 : 1), columns: columns,
+          column: { transposesB ? $0 / inner : $0 % columns })
       else { return false }
       product.b = lowering.weights(
         WeightPacking.matrix(

@@ -13,12 +13,18 @@ struct QuantizedWeights {
 
   /// Quantises weights; nil where a scale cannot express them in −128 … 127.
   ///
-  /// - Parameter column: the output channel of an element, by its place.
+  /// - Parameters:
+  ///   - axis: that of the output channels.
+  ///   - column: the output channel of an element, by its place.
   init?(
-    _ values: [Float], _ quantization: Quantization, columns: Int, column: (Int) -> Int
+    _ values: [Float], _ quantization: Quantization, axis: Int, columns: Int,
+    column: (Int) -> Int
   ) {
+    guard
+      quantization.scales.count == 1
+        || quantization.scales.count == columns && quantization.axis == axis
+    else { return nil }
     let scales = (0..<columns).map { quantization.scale($0) }
-    guard quantization.scales.count == 1 || quantization.scales.count == columns else { return nil }
     var elements = [Int8](repeating: 0, count: values.count)
     var sums = [Int](repeating: 0, count: columns)
     for (place, value) in values.enumerated() {

@@ -76,7 +76,7 @@ enum EvalVerb: Verb {
   ) throws -> EvaluationReport.Entry {
     let evaluation = try Evaluation(given)
     let opened = try open(given, precision)
-    let result = try evaluation.result(opened, precision: precision?.rawValue)
+    let result = try evaluation.result(opened, precision: opened.programName(precision))
     return EvaluationReport.Entry(precision: result.precision, result: result)
   }
 
@@ -95,7 +95,7 @@ enum EvalVerb: Verb {
         let opened = try open(given, precision)
         return .init(
           precision: precision.rawValue,
-          result: try evaluation.result(opened, precision: precision.rawValue))
+          result: try evaluation.result(opened, precision: opened.programName(precision)))
       } catch let error as UsageError where precision == .int8 && !namesSamples(given) {
         // The others still count.
         return .init(precision: precision.rawValue, reason: error.description)

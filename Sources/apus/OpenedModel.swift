@@ -33,7 +33,9 @@ struct OpenedModel {
     if OpenedModel.isSource(path) {
       let graph = try Graph(onnxFile: path)
       let compiler = Compiler(
-        precision: precision ?? graph.ownPrecision, quantization: quantization)
+        precision: quantization == nil
+          ? try OpenedModel.precision(precision, path, graph) : precision ?? .int8,
+        quantization: quantization)
       let program = try compiler.compile(graph, shapes: shapes)
       model = try ModelAssembly.model(of: ModelAssembly.contents(of: [program]))
       self.graph = graph
@@ -53,12 +55,30 @@ struct OpenedModel {
     }
   }
 
+  /// What a source model is compiled to in memory.
+  ///
+  /// - Throws: exit 64 for int8 of a float model: that needs calibration.
+  static func precision(
+    _ given: Precision?, _ path: String, _ graph: Graph
+  ) throws -> Precision {
+    guard given != .int8 || graph.isQuantized else {
+      throw UsageError(
+        "int8 needs calibration: apus compile \(path) -o OUT.apus --precision int8 --calibrate "
+          + "SAMPLES; then give OUT.apus here")
+    }
+    return given ?? graph.ownPrecision
+  }
+
+  /// The name of the program for a precision; nil for the only one of a source model, which may be
+  /// int8 where the model brings its own scales.
+  func programName(_ precision: Precision?) -> String? { graph == nil ? precision?.rawValue : nil }
+
   /// A session of the program for a precision and input shapes.
   func session(
     precision: Precision? = nil, shapes: [String: Shape] = [:], threads: Int? = nil,
     isas: Set<ISA> = ISA.host
   ) throws -> Session {
-    let index = try model.index(precision: precision?.rawValue, shapes: shapes)
+    let index = try model.index(precision: programName(precision), shapes: shapes)
     return try model.session(index, options: Session.Options(threads: threads, isas: isas))
   }
 }

@@ -28,8 +28,9 @@ struct AllTensorsRun {
     var names: [String] = []
     if let graph {
       let shapes = InputShapes(try sample.shapes(inputs: graph.inputs.map { graph[$0].name }))
-      let compiled = try Compiler(precision: given[SharedOptions.precision] ?? .fp32)
-        .compile(graph, shapes: shapes)
+      let precision = try OpenedModel.precision(
+        given[SharedOptions.precision], given[RunVerb.model], graph)
+      let compiled = try Compiler(precision: precision).compile(graph, shapes: shapes)
       let values = try TensorDump(compiled, isas: isas)
         .values(for: sample.ordered(for: compiled.lowered.program.inputs))
       for item in values.kept {
