@@ -19,7 +19,8 @@ package struct MethodChoice: Sendable {
   package struct Trial: Sendable {
     /// What was tried, e.g. `kl` or `equalization 1`.
     package let name: String
-    /// The signal-to-noise ratio of the outputs, in dB, averaged over outputs.
+    /// The signal-to-noise ratio of the outputs, in dB, averaged over outputs; what is above 40 dB
+    /// counts as 40, so that an output without noise does not hide another.
     package let decibels: Double
   }
 
@@ -34,14 +35,20 @@ package struct MethodChoice: Sendable {
   private let references: [[TensorBuffer]]
   private var decibels = -Double.infinity
 
-  /// Below it layers are looked for that had better stay float.
-  private static let wantedDecibels = 15.0
+  /// Below it layers are looked for that had better stay float: where float costs time, and where
+  /// it costs none.
+  private static let wantedDecibels = (large: 15.0, small: 28.0)
   /// Layers with more operations than this share of the network stay in 8 bits.
   private static let floatShare = 0.1
   /// Networks of fewer operations take no time in float either.
   private static let smallOperationCount = 20_000_000
-  /// The layers that may stay float.
+  /// The samples that single layers are judged by, and the operations that this may take.
+  private static let searchSampleCount = 2
+  private static let searchBudget = 300_000_000_000
+  /// The layers that may stay float beside the first ones.
   private static let mostFloatLayers = 6
+  /// More products than this before a logarithm are not a feature extraction, but the network.
+  private static let mostFeatureLayers = 8
 
   /// Tries what there is to try.
   ///
@@ -76,7 +83,7 @@ package struct MethodChoice: Sendable {
       trial.equalization = equalization
       try attempt(trial, "equalization \(Int(equalization))")
     }
-    if decibels < MethodChoice.wantedDecibels { try keepFloat(float) }
+    try keepFloat(float)
   }
 
   /// Takes the options if they are better than the best so far; says whether they are.
@@ -84,16 +91,22 @@ package struct MethodChoice: Sendable {
   private mutating func attempt(
     _ trial: QuantizationOptions, _ name: String
   ) throws(CompileError) -> Bool {
-    let compiler = Compiler(precision: .int8, quantization: trial)
-    let outputs = try MethodChoice.outputs(
-      compiler.compile(graph, shapes: shapes), samples)
-    let reached = MethodChoice.decibels(outputs, references)
+    let reached = try measure(trial, samples)
     trials.append(Trial(name: name, decibels: reached))
     // A tie, as where nothing was quantised, goes to the first.
     guard reached > decibels else { return false }
     options = trial
     decibels = reached
     return true
+  }
+
+  /// The decibels of a program on the first of the samples, or all.
+  private func measure(
+    _ trial: QuantizationOptions, _ some: [[TensorBuffer]]
+  ) throws(CompileError) -> Double {
+    let compiler = Compiler(precision: .int8, quantization: trial)
+    let outputs = try MethodChoice.outputs(compiler.compile(graph, shapes: shapes), some)
+    return MethodChoice.decibels(outputs, Array(references.prefix(some.count)))
   }
 
   // MARK: Layers that stay float
@@ -105,32 +118,66 @@ package struct MethodChoice: Sendable {
     }
     let total = OperationCount.of(float.optimised)
     let isSmall = total <= MethodChoice.smallOperationCount
-    // Every layer alone means a program for each: not for the deepest networks.
-    guard nodes.count <= 64 else { return }
-    var gains: [(name: String, decibels: Double, operations: Int)] = []
-    for node in nodes {
-      let operations = OperationCount.of(node, in: float.optimised)
-      guard isSmall || Double(operations) <= MethodChoice.floatShare * Double(total) else {
-        continue
+    let wanted =
+      isSmall ? MethodChoice.wantedDecibels.small : MethodChoice.wantedDecibels.large
+    func isCheap(_ operations: Int) -> Bool {
+      isSmall || Double(operations) <= MethodChoice.floatShare * Double(total)
+    }
+    // What turns raw signals into features at the start needs more than 8 bits.
+    let features = MethodChoice.productsBeforeLogarithms(float.optimised, nodes)
+    if decibels < wanted, !features.isEmpty, features.count <= MethodChoice.mostFeatureLayers {
+      var trial = options
+      trial.floatNodes = Set(features)
+      try attempt(trial, "what feeds logarithms in float")
+    }
+    for count in [1, 2, 4, 8] where decibels < wanted && count < nodes.count {
+      let first = nodes.prefix(count)
+      guard isCheap(first.reduce(0) { $0 + OperationCount.of($1, in: float.optimised) }) else {
+        break
       }
       var trial = options
-      trial.floatNodes = [node.name]
-      let compiler = Compiler(precision: .int8, quantization: trial)
-      let outputs = try MethodChoice.outputs(
-        compiler.compile(graph, shapes: shapes), samples)
-      let reached = MethodChoice.decibels(outputs, references)
-      if reached > decibels + 0.2 { gains.append((node.name, reached, operations)) }
+      trial.floatNodes.formUnion(first.map(\.name))
+      try attempt(trial, count == 1 ? "the first layer in float" : "\(count) layers in float")
+    }
+    // Every layer alone means a program for each: not for the largest networks.
+    let few = Array(samples.prefix(MethodChoice.searchSampleCount))
+    let start = try measure(options, few)
+    guard decibels < wanted, nodes.count * few.count <= MethodChoice.searchBudget / max(total, 1)
+    else { return }
+    var gains: [(name: String, decibels: Double, operations: Int)] = []
+    for node in nodes where !options.floatNodes.contains(node.name) {
+      let operations = OperationCount.of(node, in: float.optimised)
+      guard isCheap(operations) else { continue }
+      var trial = options
+      trial.floatNodes.insert(node.name)
+      let reached = try measure(trial, few)
+      if reached > start + 0.2 { gains.append((node.name, reached, operations)) }
     }
     gains.sort { $0.decibels > $1.decibels }
     var spent = 0
     for gain in gains.prefix(MethodChoice.mostFloatLayers) {
-      guard decibels < MethodChoice.wantedDecibels,
-        isSmall || Double(spent + gain.operations) <= MethodChoice.floatShare * Double(total)
-      else { break }
+      guard decibels < wanted, isCheap(spent + gain.operations) else { break }
       var trial = options
       trial.floatNodes.insert(gain.name)
       if try attempt(trial, "\(gain.name) in float") { spent += gain.operations }
     }
+  }
+
+  /// The names of the products that a logarithm depends on: an error that is small beside the
+  /// largest of its operands is not small beside the others.
+  private static func productsBeforeLogarithms(
+    _ graph: Graph, _ products: [Graph.Node]
+  ) -> [String] {
+    var wanted: Set<Graph.ValueID> = []
+    let names = Set(products.map(\.name))
+    var found: [String] = []
+    for node in graph.nodes.reversed() {
+      let isWanted = node.outputs.contains { $0.map { wanted.contains($0) } ?? false }
+      guard isWanted || type(of: node.op).name == "Log" else { continue }
+      wanted.formUnion(node.inputs.compactMap { $0 })
+      if names.contains(node.name) { found.append(node.name) }
+    }
+    return found
   }
 
   // MARK: Measuring
@@ -150,8 +197,8 @@ package struct MethodChoice: Sendable {
     }
   }
 
-  /// 10 · log10(Σ r² / Σ (r − t)²) over all samples, averaged over the outputs; of integers, 40 dB
-  /// times the share of equal elements.
+  /// 10 · log10(Σ r² / Σ (r − t)²) over all samples, at most 40 dB, averaged over the outputs; of
+  /// integers, 40 dB times the share of equal elements.
   private static func decibels(
     _ targets: [[TensorBuffer]], _ references: [[TensorBuffer]]
   ) -> Double {
@@ -176,8 +223,8 @@ package struct MethodChoice: Sendable {
       if elements > 0 {
         sum += 40 * Double(equal) / Double(elements)
       } else {
-        // Equal outputs count as 100 dB; an output of zeros or NaN says nothing.
-        let ratio = signal / max(noise, signal * 1e-10)
+        // An output of zeros or NaN says nothing.
+        let ratio = signal / max(noise, signal * 1e-4)
         sum += ratio.isFinite && ratio > 0 ? 10 * log10(ratio) : 0
       }
     }
