@@ -40,6 +40,13 @@ public struct Ranges: Sendable {
   /// Where the table that was read says something about a value, for messages.
   package var places: [String: String] = [:]
 
+  /// The table without the ranges of channels, which are most of its text: what files keep.
+  public var withoutChannels: Ranges {
+    var result = self
+    for name in values.keys { result.values[name]?.channels = nil }
+    return result
+  }
+
   public init(
     values: [String: ValueRange], method: String = "", sampleCount: Int = 0, isOnData: Bool = true
   ) {

@@ -9,6 +9,10 @@ import Tensors
 /// the operand has that axis in full; a and b broadcastable to y, rows strided. Functions: the
 /// arithmetic ones of `Binary`. A uint8 y is saturate(round(v · (1 / scale)) + zero point), ties to
 /// even, NaN becomes 0.
+///
+/// A plain sum of bytes with one scale each is computed as ONNX Runtime does, so that models with
+/// their own scales keep their bits: round(a · p + (b · q + zy − (za · p + zb · q))), p = sa / sy,
+/// q = sb / sy.
 package struct QuantizedBinary: Instruction {
   package static let opcode = "binary_int8"
 
@@ -22,6 +26,7 @@ package struct QuantizedBinary: Instruction {
   private var right = QuantizedOperand()
   private var result = QuantizedOperand()
   private var kernel: QuantizedElementsKernel?
+  private var linear: LinearSum?
 
   package init() {}
 
@@ -64,8 +69,44 @@ package struct QuantizedBinary: Instruction {
         Self.opcode, "\(specs[0].shape) and \(specs[1].shape) do not broadcast to \(shape)")
     }
     self.walk = walk
+    let isPlainSum = function == .add && activation == .none && !isPerChannel
+    linear = isPlainSum ? LinearSum(specs) : nil
     if isVector && activation.isVector && walk.suitsVectors(operands: 3) {
       kernel = .best(isas: preparation.isas)
+    }
+  }
+
+  /// The factors of a sum of bytes.
+  private struct LinearSum: Sendable {
+    let ratioA: Float
+    let ratioB: Float
+    let base: Float
+
+    /// Nil where an operand is float.
+    init?(_ specs: [TensorSpec]) {
+      let scales = specs.compactMap(\.quantization)
+      guard scales.count == 3 else { return nil }
+      let (a, b, y) = (scales[0], scales[1], scales[2])
+      ratioA = a.scales[0] / y.scales[0]
+      ratioB = b.scales[0] / y.scales[0]
+      base =
+        Float(y.zeroPoints[0])
+        - (ratioA * Float(a.zeroPoints[0]) + ratioB * Float(b.zeroPoints[0]))
+    }
+
+    /// Adds bytes that lie apart.
+    func add(
+      _ a: UnsafeMutableRawPointer, _ b: UnsafeMutableRawPointer, to y: UnsafeMutableRawPointer,
+      _ steps: SIMD4<Int>, count: Int
+    ) {
+      for i in 0..<count {
+        let p = a.load(fromByteOffset: i * steps[0], as: UInt8.self)
+        let q = b.load(fromByteOffset: i * steps[1], as: UInt8.self)
+        let sum = (Float(p) * ratioA + (Float(q) * ratioB + base)).rounded(.toNearestOrEven)
+        // A NaN fails the comparison.
+        y.storeBytes(
+          of: sum > 0 ? UInt8(min(sum, 255)) : 0, toByteOffset: i * steps[2], as: UInt8.self)
+      }
     }
   }
 
@@ -88,6 +129,10 @@ package struct QuantizedBinary: Instruction {
     var call = apus_quantized_binary()
     call.function = UInt32(function.rawValue)
     call.activation = activation.kernelForm
+    if let linear {
+      call.linear = 1
+      (call.ratio_a, call.ratio_b, call.base) = (linear.ratioA, linear.ratioB, linear.base)
+    }
     call.a.type = left.kernelType
     call.b.type = right.kernelType
     call.y.type = result.kernelType
@@ -124,12 +169,16 @@ package struct QuantizedBinary: Instruction {
           while i < count {
             let length = min(blockLength, count - i)
             let at = start &+ steps &* i
+            i += length
+            if let linear {
+              linear.add(x + at[0], z + at[1], to: y + at[2], steps, count: length)
+              continue
+            }
             left.load(x, at[0], step: steps[0], channel: at[3], count: length, to: p)
             right.load(z, at[1], step: steps[1], channel: at[3], count: length, to: q)
             Binary.combine(function, p, q, length)
             activation.apply(to: p, count: length)
             result.store(y, at[2], step: steps[2], channel: at[3], count: length, from: p)
-            i += length
           }
         }
       }

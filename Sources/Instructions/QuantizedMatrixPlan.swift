@@ -42,14 +42,14 @@ struct QuantizedMatrixPlan: Sendable {
   /// Returns nil where the leading axes do not broadcast.
   init?(
     left: MatrixOperand, right: MatrixOperand?, matrices: Int, result: MatrixOperand,
-    zeroA: Int32, zeroB: Int32, unit: Double, store: QuantizedStore,
+    zeroA: Int32, zeroB: Int32, unit: Float, store: QuantizedStore,
     preparation: borrowing Preparation
   ) {
     self.right = right
     self.store = store
     self.zeroA = zeroA
     self.zeroB = right == nil ? 0 : zeroB - 128
-    self.unit = Float(unit)
+    self.unit = unit
     kernel = Gemm8Kernel.best(isas: preparation.isas)
     depth = left.columns
     paddedDepth = WeightPacking.Runs(count: 1, length: depth, type: .int8).depth

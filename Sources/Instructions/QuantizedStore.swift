@@ -31,8 +31,8 @@ struct QuantizedStore: Sendable {
     var scale: Float = 1
 
     @inline(__always)
-    func scale(_ column: Int) -> Double {
-      Double(x.scale(column)) * Double(weights.scale(column)) * Double(scale)
+    func scale(_ column: Int) -> Float {
+      x.scale(column) * weights.scale(column) * scale
     }
   }
 
@@ -58,12 +58,12 @@ struct QuantizedStore: Sendable {
     // Below 1/2 no int32 sum can reach 2^30.
     isDirect =
       bounds != nil
-      && (0..<count).allSatisfy { factors.scale($0) / Double(result.scale($0)) < 0.5 }
+      && (0..<count).allSatisfy { factors.scale($0) / result.scale($0) < 0.5 }
     columns = StoreColumns(count: count)
     for column in 0..<count {
       let scale = factors.scale(column)
-      let target = Double(result.scale(column))
-      columns.multiplier[column] = Float(isDirect ? scale / target : scale)
+      // In float32 and in this order, as ONNX Runtime multiplies scales.
+      columns.multiplier[column] = isDirect ? scale / result.scale(column) : scale
       columns.inverse[column] = 1 / result.scale(column)
       columns.zero[column] = result.zeroPoint(column)
       columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0

@@ -71,7 +71,7 @@ enum CompileVerb: Verb {
     contents.origin["source"] = path.split(separator: "/").last.map(String.init) ?? path
     contents.origin["compiler"] = "apus \(ApusTool.version)"
     if let ranges = calibrated?.quantization.ranges {
-      contents.calibration = ranges.text
+      contents.calibration = ranges.withoutChannels.text
       if !ranges.isOnData { contents.origin["calibration"] = "NOT CALIBRATED ON DATA" }
     }
     contents.processing = try ProcessingOptions(given).processing(

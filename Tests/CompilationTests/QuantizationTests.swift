@@ -149,6 +149,15 @@ private func calibrated(
     #expect(Set(RangeMethod.allCases.map(\.rawValue)).isSubset(of: choice.trials.map(\.name)))
     #expect(choice.options.ranges.method.hasPrefix("auto: "))
   }
+
+  @Test func `stored tables leave out channels and nothing else`() throws {
+    let (_, ranges, _) = try calibrated("mobilenetv2-legacy11")
+    let short = ranges.withoutChannels
+    #expect(ranges.values.values.contains { $0.channels != nil })
+    #expect(short.values.values.allSatisfy { $0.channels == nil })
+    #expect(short.values.mapValues(\.high) == ranges.values.mapValues(\.high))
+    #expect(try Ranges(parsing: short.text, path: "table").values == short.values)
+  }
 }
 
 @Suite struct ReportBuilderTests {

@@ -97,6 +97,20 @@ import Testing
     let (left, right) = (a.elements().reals, b.elements().reals)
     let (p, q) = (places(a.shape, in: y.shape), places(b.shape, in: y.shape))
     let channels = max(1, y.shape.dimensions.last ?? 1)
+    let scales = [a, b, y].compactMap(\.quantization)
+    if function == .add, activation == .none, scales.count == 3,
+      scales.allSatisfy({ !$0.isPerChannel })
+    {
+      let (ratioA, ratioB) =
+        (scales[0].scales[0] / scales[2].scales[0], scales[1].scales[0] / scales[2].scales[0])
+      let (zeroA, zeroB) = (Float(scales[0].zeroPoints[0]), Float(scales[1].zeroPoints[0]))
+      let base = Float(scales[2].zeroPoints[0]) - (ratioA * zeroA + ratioB * zeroB)
+      let (x, z) = (a.elements().bytes, b.elements().bytes)
+      return (0..<y.shape.elementCount).map { index in
+        let sum = Float(x[p[index]]) * ratioA + (Float(z[q[index]]) * ratioB + base)
+        return UInt32(min(max(sum.rounded(.toNearestOrEven), 0), 255))
+      }
+    }
     return (0..<y.shape.elementCount).map { index in
       let value = activated(combined(function, left[p[index]], right[q[index]]), activation)
       guard let quantization = y.quantization else { return bits(value) }

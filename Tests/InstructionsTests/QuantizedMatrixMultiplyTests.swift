@@ -72,7 +72,7 @@ import Testing
     store.scale = c.scale
     if !c.packed { store.weightScales = [store.weightScales[0]] }
     let hasBias = !c.packed && Bool.random(using: &g)
-    let unit = Float(store.multiplier(0))
+    let unit = store.multiplier(0)
     let bias = g.floats(c.columns).map { $0 * unit * 100_000 }
     if hasBias {
       factors.offsets = bias.map { Int32(($0 / unit).rounded(.toNearestOrEven)) }

@@ -51,16 +51,15 @@ struct ProductStore {
   /// Whether plain Swift gives the bits of the function.
   var isExact: Bool { [.identity, .relu, .clip].contains(activation.function) }
 
-  func multiplier(_ n: Int) -> Double {
-    Double(xScales.isEmpty ? xScale : xScales[n])
-      * Double(weightScales[weightScales.count == 1 ? 0 : n]) * Double(scale)
+  func multiplier(_ n: Int) -> Float {
+    (xScales.isEmpty ? xScale : xScales[n]) * weightScales[weightScales.count == 1 ? 0 : n] * scale
   }
 
   private func index(_ q: Quantization, _ n: Int) -> Int { q.scales.count == 1 ? 0 : n }
 
   private func isDirect(columns: Int) -> Bool {
     guard let y, !hasResidual, isExact else { return false }
-    return (0..<columns).allSatisfy { multiplier($0) / Double(y.scales[index(y, $0)]) < 0.5 }
+    return (0..<columns).allSatisfy { multiplier($0) / y.scales[index(y, $0)] < 0.5 }
   }
 
   /// What becomes of sums [.., columns]: bytes, or the bits of floats.
@@ -71,12 +70,12 @@ struct ProductStore {
       let v = Float(sums[i])
       if direct, let y {
         let target = index(y, n)
-        let m = Float(multiplier(n) / Double(y.scales[target]))
+        let m = multiplier(n) / y.scales[target]
         let q = (v * m).rounded(.toNearestOrEven)
         let zero = Int64(y.zeroPoints[target])
         return UInt32(bounded(Int64(q) + zero, y, n))
       }
-      var real = v * Float(multiplier(n))
+      var real = v * multiplier(n)
       if hasResidual && !residualLast { real += added[i] }
       withUnsafeMutablePointer(to: &real) { activation.apply(to: $0, count: 1) }
       if hasResidual && residualLast { real += added[i] }

@@ -63,12 +63,17 @@ struct apus_quantize_planes {
 
 // y[r][i] = f(a[r][i] function b[r][i]); y may be an operand whose elements lie at the same places
 // and have the same size.
+//
+// `linear`: a sum of bytes with one scale each and no function, in the bytes themselves:
+// y = clamp(round(a · ratio_a + (b · ratio_b + base)), 0, 255).
 struct apus_quantized_binary {
   struct apus_quantized_operand a, b;
   struct apus_quantized_result y;
   size_t rows, count;
   uint32_t function;  // enum apus_binary_function
   struct apus_activation activation;  // one that apus_function_is_vector admits
+  uint32_t linear;
+  float ratio_a, ratio_b, base;
 };
 
 struct apus_quantized_elements_kernel {

@@ -296,6 +296,34 @@ INLINE void binary_rows(
   }
 }
 
+// The bytes of 16 columns as numbers.
+INLINE Reals raw_bytes(
+    const struct apus_quantized_operand *c, size_t r, size_t i, size_t count) {
+  const uint8_t *p = (const uint8_t *)c->data + (ptrdiff_t)r * c->row;
+  Integers whole;
+  widen_bytes(c->step ? load_bytes(p + i, count) : (B16){0} + p[0], whole.v);
+  Reals x;
+  EACH_PART x.v[j] = __builtin_convertvector(whole.v[j], V);
+  return x;
+}
+
+static void linear_rows(const struct apus_quantized_binary *call) {
+  const struct apus_quantized_binary own = *call, *c = &own;
+  const V ratio_a = M(splat)(c->ratio_a), ratio_b = M(splat)(c->ratio_b);
+  const V base = M(splat)(c->base);
+  const Integers none = {0};
+  for (size_t r = 0; r < c->rows; r++) {
+    for (size_t i = 0; i < c->count; i += WIDE) {
+      const size_t some = least(c->count - i, WIDE);
+      Reals p = raw_bytes(&c->a, r, i, some);
+      const Reals q = raw_bytes(&c->b, r, i, some);
+      EACH_PART p.v[j] = p.v[j] * ratio_a + (q.v[j] * ratio_b + base);
+      uint8_t *y = (uint8_t *)c->y.data + (ptrdiff_t)r * c->y.row + i;
+      store_bytes(y, narrow_reals(p.v, none.v), some);
+    }
+  }
+}
+
 INLINE int is_bytes(uint32_t type, const struct apus_quantized_scale *s) {
   return type == APUS_UINT8 && !s->channels;
 }
@@ -309,6 +337,10 @@ INLINE int is_bytes(uint32_t type, const struct apus_quantized_scale *s) {
 
 void ISA_NAME(apus_quantized_binary)(const struct apus_quantized_binary *c) {
   if (c->count == 0) return;
+  if (c->linear) {
+    linear_rows(c);
+    return;
+  }
   const int bytes = is_bytes(c->a.type, &c->a.scale) && is_bytes(c->b.type, &c->b.scale) &&
                     is_bytes(c->y.type, &c->y.scale);
   const int plain = c->activation.function == APUS_IDENTITY;
