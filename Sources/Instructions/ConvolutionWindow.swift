@@ -1,5 +1,26 @@
 import Tensors
 
+/// What the convolutions over pictures have in common, float and 8-bit, dense and depthwise.
+package protocol PictureConvolution: Instruction {
+  var x: Operand { get set }
+  var residual: Operand { get set }
+  var y: Operand { get set }
+  /// Height, width.
+  var kernel: [Int] { get set }
+  var strides: [Int] { get set }
+  /// Top, left, bottom, right.
+  var pads: [Int] { get set }
+  var dilations: [Int] { get set }
+  var activation: Activation { get set }
+  /// The residual is added after the activation.
+  var residualAfterActivation: Bool { get set }
+}
+
+extension Convolution: PictureConvolution {}
+extension DepthwiseConvolution: PictureConvolution {}
+extension QuantizedConvolution: PictureConvolution {}
+extension QuantizedDepthwiseConvolution: PictureConvolution {}
+
 /// The checked geometry of a two-dimensional sliding window over [N, H, W, C].
 struct ConvolutionWindow: Sendable, Hashable {
   var batch: Int

@@ -69,39 +69,39 @@ package struct Conv: LoweredOperator {
     let shape: Shape = [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]]
     if groupCount > 1 && groupCount == x.shape[1] && groupCount == w.shape[0] {
       var convolution = DepthwiseConvolution()
-      convolution.x = source
       convolution.weights = lowering.constant(
         WeightPacking.depthwise(weights, shape: shape), name: "\(lowering.node.name).weights")
       convolution.bias = bias
-      convolution.residual = residual
-      convolution.y = target
-      convolution.kernel = picture.kernel
-      convolution.strides = picture.strides
-      convolution.pads = picture.pads
-      convolution.dilations = picture.dilations
-      convolution.activation = activation
-      convolution.residualAfterActivation = addsResidualLast
+      set(&convolution, x: source, residual: residual, y: target, picture)
       lowering.emit(convolution)
     } else {
       var convolution = Convolution()
-      convolution.x = source
       convolution.weights = lowering.constant(
         WeightPacking.convolution(
           weights, shape: shape, groups: groupCount, dilations: picture.dilations,
           as: lowering.factorType(of: source)),
         name: "\(lowering.node.name).weights")
       convolution.bias = bias
-      convolution.residual = residual
-      convolution.y = target
-      convolution.kernel = picture.kernel
-      convolution.strides = picture.strides
-      convolution.pads = picture.pads
-      convolution.dilations = picture.dilations
       convolution.groups = groupCount
-      convolution.activation = activation
-      convolution.residualAfterActivation = addsResidualLast
+      set(&convolution, x: source, residual: residual, y: target, picture)
       lowering.emit(convolution)
     }
+  }
+
+  /// Fills in what all instructions for pictures have.
+  private func set(
+    _ convolution: inout some PictureConvolution, x: Operand, residual: Operand, y: Operand,
+    _ window: PictureWindow
+  ) {
+    convolution.x = x
+    convolution.residual = residual
+    convolution.y = y
+    convolution.kernel = window.kernel
+    convolution.strides = window.strides
+    convolution.pads = window.pads
+    convolution.dilations = window.dilations
+    convolution.activation = activation
+    convolution.residualAfterActivation = addsResidualLast
   }
 
   /// Lowers to 8 bits where x and the weights have been given quantisations; returns false where
@@ -146,36 +146,20 @@ package struct Conv: LoweredOperator {
     let target = lowering.flattenedToPicture(try lowering.storedResult(0, .channelsLast))
     if isDepthwise {
       var convolution = QuantizedDepthwiseConvolution()
-      convolution.x = source
       convolution.weights = lowering.weights(
         WeightPacking.depthwise(quantized: weights.elements, shape: kernel), weights)
       convolution.offsets = offsets
-      convolution.residual = residual
-      convolution.y = target
-      convolution.kernel = window.kernel
-      convolution.strides = window.strides
-      convolution.pads = window.pads
-      convolution.dilations = window.dilations
-      convolution.activation = activation
-      convolution.residualAfterActivation = addsResidualLast
+      set(&convolution, x: source, residual: residual, y: target, window)
       lowering.emit(convolution)
     } else {
       var convolution = QuantizedConvolution()
-      convolution.x = source
       convolution.weights = lowering.weights(
         WeightPacking.convolution(
           quantized: weights.elements, shape: kernel, groups: groupCount,
           dilations: window.dilations), weights)
       convolution.offsets = offsets
-      convolution.residual = residual
-      convolution.y = target
-      convolution.kernel = window.kernel
-      convolution.strides = window.strides
-      convolution.pads = window.pads
-      convolution.dilations = window.dilations
       convolution.groups = groupCount
-      convolution.activation = activation
-      convolution.residualAfterActivation = addsResidualLast
+      set(&convolution, x: source, residual: residual, y: target, window)
       lowering.emit(convolution)
     }
     return true
