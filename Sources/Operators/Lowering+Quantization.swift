@@ -127,6 +127,17 @@ extension Lowering {
     }
   }
 
+  /// Makes an input of the graph what its 8 bits say, where the model itself quantises it.
+  func settleInput(_ id: Graph.ValueID) throws(GraphError) {
+    guard graph.hasOwnQuantization, let wanted = graph[id].quantization,
+      let info = graph.info(of: id), info.type.isFloat
+    else { return }
+    // Pictures are read channels-last.
+    let layout = info.shape.rank == 4 ? Layout.channelsLast : .declared
+    let operand = try quantized(id, layout, wanted)
+    forms[id] = [Form(layout: layout, operand: operand)]
+  }
+
   // MARK: Conversions
 
   /// The float form of a value that exists in 8 bits only.

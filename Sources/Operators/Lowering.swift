@@ -216,7 +216,10 @@ public final class Lowering {
     _ graph: Graph, storage: @escaping StorageRule
   ) throws(GraphError) -> LoweredProgram {
     let lowering = Lowering(graph, storage: storage)
-    for id in graph.inputs { try lowering.addInput(id) }
+    for id in graph.inputs {
+      try lowering.addInput(id)
+      try lowering.settleInput(id)
+    }
     for node in graph.nodes {
       lowering.node = node
       do throws(GraphError) {
@@ -241,6 +244,7 @@ public final class Lowering {
     forms[id] = [Form(layout: .declared, operand: operand)]
     lowered.program.inputs.append(
       Program.Port(name: name, type: info.type, shape: info.shape, operand: operand))
+    node.name = name
   }
 
   private func addOutput(_ id: Graph.ValueID) throws(GraphError) {
