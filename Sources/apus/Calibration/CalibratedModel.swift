@@ -75,7 +75,7 @@ struct CalibratedModel {
 
 extension CalibrationMethod {
   /// The samples that `auto` judges by.
-  private static let judgedSampleCount = 8
+  private static let judgedSampleCount = 32
 
   /// The ranges that the method chooses; `auto` tries all on a few samples, and what else helps.
   func choice(
