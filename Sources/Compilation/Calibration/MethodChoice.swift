@@ -141,9 +141,9 @@ package struct MethodChoice: Sendable {
     }
     // Every layer alone means a program for each: not for the largest networks.
     let few = Array(samples.prefix(MethodChoice.searchSampleCount))
-    let start = try measure(options, few)
     guard decibels < wanted, nodes.count * few.count <= MethodChoice.searchBudget / max(total, 1)
     else { return }
+    let start = try measure(options, few)
     var gains: [(name: String, decibels: Double, operations: Int)] = []
     for node in nodes where !options.floatNodes.contains(node.name) {
       let operations = OperationCount.of(node, in: float.optimised)
