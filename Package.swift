@@ -64,6 +64,12 @@ let package = Package(
       ]),
     room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
     room("Media", ["CMedia", "CFFmpeg"]),
+    room(
+      "Pipelines",
+      [
+        "Runtime", "Imaging", "Detections", "ModelFile", "Tensors", "Kernels", "Files", "Texts",
+        "CLinux",
+      ]),
 
     // What turns a trained network into a model file.
     room("Graphs", ["Tensors"]),
@@ -84,7 +90,7 @@ let package = Package(
       dependencies: [
         "Options", "Importers", "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
         "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging", "Detections",
-        "Accuracy", "Files", "Texts",
+        "Pipelines", "Accuracy", "Files", "Texts",
       ],
       swiftSettings: strict),
 
@@ -92,6 +98,9 @@ let package = Package(
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "ModelFile"]),
+    tests(
+      "Pipelines",
+      ["Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Instructions", "Tensors"]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),

@@ -21,6 +21,7 @@ private let table: [String: Set<String>] = [
   ],
   "Detections": ["Tensors", "ModelFile", "Texts"],
   "Media": ["CMedia", "CFFmpeg"],
+  "Pipelines": ["Runtime", "Imaging", "Detections", "Files", "Texts", "CLinux"],
   // The compiler.
   "Graphs": ["Tensors", "Texts"],
   "Operators": ["Graphs", "Instructions"],
@@ -30,13 +31,14 @@ private let table: [String: Set<String>] = [
   // The command line.
   "Options": ["Texts", "Files"],
   "apus": [
-    "Options", "Importers", "Compilation", "Imaging", "Detections", "Archives", "Accuracy",
+    "Options", "Importers", "Compilation", "Imaging", "Detections", "Pipelines", "Archives",
+    "Accuracy",
   ],
 ]
 
 private let deviceRooms: Set<String> = [
   "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Detections",
-  "Media",
+  "Media", "Pipelines",
 ]
 private let compilerRooms: Set<String> = ["Graphs", "Operators", "Importers", "Compilation"]
 /// Rooms whose programs are counted in megabytes: not even the small Foundation.
