@@ -60,7 +60,7 @@ let package = Package(
       "Imaging",
       [
         "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CTurboJPEG", "CFreeType",
-        "CMedia",
+        "CLinux", "CMedia",
       ]),
     room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
     room("Media", ["CMedia", "CFFmpeg"]),

@@ -52,7 +52,7 @@ public final class Frame: @unchecked Sendable {
   private let owner: AnyObject?
 
   /// Says whether the samples belong to the frame, so that they can be written.
-  public var isWritable: Bool { owner == nil }
+  public let isWritable: Bool
 
   /// The size in pixels.
   public var size: Preprocessing.Size { Preprocessing.Size(width: width, height: height) }
@@ -65,14 +65,7 @@ public final class Frame: @unchecked Sendable {
     range: ColorRange = .limited, timeMs: Double? = nil
   ) throws(ImagingError) {
     try Frame.check(width: width, height: height)
-    var offsets: [(offset: Int, stride: Int)] = []
-    var total = 0
-    for plane in 0..<format.planeCount {
-      let extent = format.planeExtent(plane, width: width, height: height)
-      let stride = (extent.rowBytes + 63) / 64 * 64
-      offsets.append((total, stride))
-      total += stride * extent.rows
-    }
+    let (offsets, total) = Frame.offsets(format, width: width, height: height)
     guard let memory = aligned_alloc(64, total + 64) else {
       throw ImagingError(.memory, "no memory for a picture of \(width)x\(height): \(total) bytes")
     }
@@ -85,7 +78,45 @@ public final class Frame: @unchecked Sendable {
     self.timeMs = timeMs
     self.memory = memory
     owner = nil
+    isWritable = true
     planes = offsets.map { Plane(base: memory + $0.offset, stride: $0.stride) }
+  }
+
+  /// Makes a frame in a slot of `pool`, whose samples are not set.
+  ///
+  /// - Throws: `memory` where the pool has no room; `limit` for an impossible size.
+  init(
+    _ format: PixelFormat, width: Int, height: Int, matrix: ColorMatrix, range: ColorRange,
+    timeMs: Double?, in pool: FramePool
+  ) throws(ImagingError) {
+    try Frame.check(width: width, height: height)
+    let (offsets, total) = Frame.offsets(format, width: width, height: height)
+    let slot = try pool.slot(total + 64)
+    self.format = format
+    self.width = width
+    self.height = height
+    self.matrix = matrix
+    self.range = range
+    self.timeMs = timeMs
+    memory = nil
+    owner = slot
+    isWritable = true
+    planes = offsets.map { Plane(base: slot.base + $0.offset, stride: $0.stride) }
+  }
+
+  /// Where planes lie one after the other, with rows at whole cache lines, and their bytes.
+  private static func offsets(
+    _ format: PixelFormat, width: Int, height: Int
+  ) -> (planes: [(offset: Int, stride: Int)], total: Int) {
+    var offsets: [(offset: Int, stride: Int)] = []
+    var total = 0
+    for plane in 0..<format.planeCount {
+      let extent = format.planeExtent(plane, width: width, height: height)
+      let stride = (extent.rowBytes + 63) / 64 * 64
+      offsets.append((total, stride))
+      total += stride * extent.rows
+    }
+    return (offsets, total)
   }
 
   /// Makes a frame that borrows planes, which `owner` keeps valid and unchanged.
@@ -111,6 +142,7 @@ public final class Frame: @unchecked Sendable {
     self.timeMs = timeMs
     memory = nil
     self.owner = owner
+    isWritable = false
     self.planes = planes.map {
       Plane(base: UnsafeMutableRawPointer(mutating: $0.base), stride: $0.stride)
     }
@@ -180,7 +212,7 @@ public final class Frame: @unchecked Sendable {
   public func withMutablePlane<R, E: Error>(
     _ index: Int, _ body: (UnsafeMutableBufferPointer<UInt8>, _ stride: Int) throws(E) -> R
   ) throws(E) -> R {
-    precondition(owner == nil, "a borrowed frame cannot be written")
+    precondition(isWritable, "a borrowed frame cannot be written")
     let plane = planes[index]
     return try body(
       UnsafeMutableBufferPointer(

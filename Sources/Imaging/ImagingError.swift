@@ -21,6 +21,12 @@ public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The media library cannot be opened here.
     public static let mediaLibrary = Code(name: "mediaLibrary", exitStatus: 71)
     public static let memory = Code(name: "memory", exitStatus: 71)
+    /// An address that refuses, cannot be reached, has no such stream, or went away.
+    public static let connection = Code(name: "connection", exitStatus: 75)
+    /// Nothing came within the time allowed.
+    public static let timedOut = Code(name: "timedOut", exitStatus: 75)
+    /// `MediaInterruption.interrupt` ended the wait.
+    public static let interrupted = Code(name: "interrupted", exitStatus: 130)
     public static let `internal` = Code(name: "internal", exitStatus: 70)
   }
 

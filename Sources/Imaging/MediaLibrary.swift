@@ -88,9 +88,9 @@ public final class MediaLibrary: @unchecked Sendable {
 
   /// Decodes a picture from memory.
   func decodePicture(_ bytes: UnsafeRawBufferPointer) throws(ImagingError) -> Frame {
-    var limits = apus_media_limits(
-      threads: 1, maximum_side: Int32(Frame.maximumSide),
-      maximum_pixels: Int64(Frame.maximumPixels))
+    var limits = apus_media_limits()
+    limits.maximum_side = Int32(Frame.maximumSide)
+    limits.maximum_pixels = Int64(Frame.maximumPixels)
     var raw = apus_media_frame()
     var fault = apus_media_error()
     guard let decode = table.decode_image else { throw missing("decode_image") }
@@ -144,6 +144,9 @@ public final class MediaLibrary: @unchecked Sendable {
       case APUS_MEDIA_NOT_WRITABLE.rawValue: .notWritable
       case APUS_MEDIA_DISK_FULL.rawValue: .diskFull
       case APUS_MEDIA_NO_MEMORY.rawValue: .memory
+      case APUS_MEDIA_TIMED_OUT.rawValue: .timedOut
+      case APUS_MEDIA_INTERRUPTED.rawValue: .interrupted
+      case APUS_MEDIA_CONNECTION.rawValue: .connection
       default: .internal
       }
     return ImagingError(code, message, place: place)

@@ -5,43 +5,22 @@ import CMedia
   import Glibc
 #endif
 
-/// What a decoder may take.
-struct DecodingLimits {
-  let threads: Int32
-  let side: Int32
-  let pixels: Int64
-
-  init(_ raw: apus_media_limits?) {
-    threads = min(max(raw?.threads ?? 1, 1), 64)
-    side = raw.map { $0.maximum_side > 0 ? $0.maximum_side : 16384 } ?? 16384
-    pixels = raw.map { $0.maximum_pixels > 0 ? $0.maximum_pixels : 1 << 27 } ?? 1 << 27
-  }
-
-  func check(width: Int32, height: Int32) throws(MediaError) {
-    guard width > 0, height > 0 else {
-      throw MediaError(APUS_MEDIA_CORRUPT, "the frame size is \(width)x\(height)")
-    }
-    guard width <= side, height <= side, Int64(width) * Int64(height) <= pixels else {
-      throw MediaError(
-        APUS_MEDIA_LIMIT,
-        "frames of \(width)x\(height) pixels are outside the limits: sides up to \(side), "
-          + "\(pixels) pixels in all")
-    }
-  }
-}
-
-/// Decodes the best video stream of a file.
+/// Decodes the best video stream of a file or an address.
 final class Decoder {
   private var format: UnsafeMutablePointer<AVFormatContext>?
   private var codec: UnsafeMutablePointer<AVCodecContext>?
   private var packet = av_packet_alloc()
   private var frame = av_frame_alloc()
-  private let converter = PictureConverter()
+  private let converter: PictureConverter
   private let limits: DecodingLimits
+  private let address: MediaAddress
+  private let watch: Watch
+  private let buffers: PooledBuffers
   private var streamIndex: Int32 = -1
   private var timeBase = AVRational(num: 1, den: 1)
   private var startTime: Int64 = 0
   private var packets: Int64 = 0
+  private var passFrames: Int64 = 0
   private var declaredFrames: Int64 = 0
   private var declaredDuration: Int64 = 0
   private var lastTime: Int64 = 0
@@ -50,37 +29,61 @@ final class Decoder {
   /// Why no more packets come: nil while they do, 0 at the proper end.
   private var readEnd: Int32?
   private var isDrained = false
-  private(set) var statistics = apus_media_statistics()
+  private var counts = apus_media_statistics()
 
   /// Opens a file or an address and finds its video.
   init(_ url: String, _ limits: DecodingLimits) throws(MediaError) {
     self.limits = limits
-    let isAddress = url.contains("://")
-    if !isAddress {
-      var status = stat()
-      guard stat(url, &status) == 0 else {
-        throw MediaError(-errno, "cannot be opened")
-      }
-      guard status.st_mode & S_IFMT != S_IFDIR else {
-        throw MediaError(APUS_MEDIA_UNREADABLE, "is a directory")
-      }
-    }
-    var options: OpaquePointer?
-    // A file may not name others, near or far.
-    if !isAddress { av_dict_set(&options, "protocol_whitelist", "file", 0) }
+    watch = Watch(limits)
+    buffers = PooledBuffers(limits.memory)
+    converter = PictureConverter(buffers)
+    address = try MediaAddress(url)
+    try open()
+  }
+
+  deinit { close() }
+
+  private func open() throws(MediaError) {
+    try address.checkFile()
+    watch.begin(limits.openTimeout)
+    var options = address.options(limits)
     defer { av_dict_free(&options) }
-    try require(
-      avformat_open_input(&format, isAddress ? url : "file:" + url, nil, &options),
-      "cannot be read as a video")
-    try require(avformat_find_stream_info(format, nil), "holds no readable streams")
+    format = avformat_alloc_context()
+    guard let format else { throw MediaError(APUS_MEDIA_NO_MEMORY, "no memory for a decoder") }
+    format.pointee.interrupt_callback = watch.callback
+    try waited(
+      avformat_open_input(&self.format, address.url, nil, &options),
+      address.isAddress ? "cannot be opened" : "cannot be read as a video")
+    try waited(avformat_find_stream_info(self.format, nil), "holds no readable streams")
     try openStream()
   }
 
-  deinit {
+  private func close() {
     avcodec_free_context(&codec)
+    // Saying goodbye to a server may not take long.
+    watch.begin(1_000_000)
     avformat_close_input(&format)
     av_packet_free(&packet)
     av_frame_free(&frame)
+  }
+
+  /// Throws where a call that may wait for a network failed, by what ended the wait.
+  private func waited(_ result: Int32, _ what: String) throws(MediaError) {
+    if result >= 0, !watch.mustStop() { return }
+    switch watch.verdict {
+    case .interrupted:
+      throw MediaError(
+        APUS_MEDIA_INTERRUPTED, "opening was interrupted after \(watch.elapsed)")
+    case .timedOut:
+      throw MediaError(
+        APUS_MEDIA_TIMED_OUT,
+        "did not deliver a video within \(watch.allowed); check the address and the server, or "
+          + "raise the time limit for opening")
+    case nil where address.isAddress:
+      throw MediaError(network: result, what, watch)
+    case nil:
+      throw MediaError(result, what)
+    }
   }
 
   private func openStream() throws(MediaError) {
@@ -92,14 +95,6 @@ final class Decoder {
       throw MediaError(APUS_MEDIA_UNSUPPORTED, "holds no video that can be decoded")
     }
     try limits.check(width: parameters.pointee.width, height: parameters.pointee.height)
-    codec = avcodec_alloc_context3(decoder)
-    guard let codec else { throw MediaError(APUS_MEDIA_NO_MEMORY, "no memory for a decoder") }
-    try require(
-      avcodec_parameters_to_context(codec, parameters), "the video's parameters are damaged")
-    codec.pointee.thread_count = limits.threads
-    codec.pointee.max_pixels = limits.pixels
-    codec.pointee.pkt_timebase = stream.pointee.time_base
-    try require(avcodec_open2(codec, decoder, nil), "the video decoder cannot start")
     timeBase = stream.pointee.time_base
     startTime = stream.pointee.start_time == ff_AV_NOPTS_VALUE ? 0 : stream.pointee.start_time
     declaredFrames = max(stream.pointee.nb_frames, 0)
@@ -109,7 +104,24 @@ final class Decoder {
     } else if let format, format.pointee.duration != ff_AV_NOPTS_VALUE {
       declaredDuration = max(format.pointee.duration, 0)
     }
+    for index in 0..<Int(clamping: format?.pointee.nb_streams ?? 0) where index != streamIndex {
+      format?.pointee.streams?[index]?.pointee.discard = AVDISCARD_ALL
+    }
+    codec = avcodec_alloc_context3(decoder)
+    guard let codec else { throw MediaError(APUS_MEDIA_NO_MEMORY, "no memory for a decoder") }
+    try require(
+      avcodec_parameters_to_context(codec, parameters), "the video's parameters are damaged")
+    codec.pointee.thread_count = limits.threads
+    // Threads that share one frame add no delay; threads with a frame each do.
+    if isLive { codec.pointee.thread_type = FF_THREAD_SLICE }
+    buffers.attach(to: codec)
+    codec.pointee.max_pixels = limits.pixels
+    codec.pointee.pkt_timebase = stream.pointee.time_base
+    try require(avcodec_open2(codec, decoder, nil), "the video decoder cannot start")
   }
+
+  /// Whether this is an address without a known duration.
+  private var isLive: Bool { address.isAddress && declaredDuration == 0 }
 
   private var stream: UnsafeMutablePointer<AVStream>? {
     guard let format, streamIndex >= 0, streamIndex < Int32(clamping: format.pointee.nb_streams)
@@ -129,6 +141,7 @@ final class Decoder {
       info.rate_denominator = rate.den
     }
     info.rotation = rotation(stream)
+    info.is_live = isLive ? 1 : 0
     info.frame_count = declaredFrames
     info.duration_us = declaredDuration
     let codecName = String(cString: avcodec_get_name(parameters.pointee.codec_id))
@@ -153,24 +166,38 @@ final class Decoder {
     return Int32((quarters + 4) % 4 * 90)
   }
 
+  /// What has been met so far.
+  var statistics: apus_media_statistics {
+    var counts = counts
+    counts.unpooled = buffers.unpooled
+    return counts
+  }
+
   /// Decodes the next frame; false after the last.
   func next(_ target: inout apus_media_frame) throws(MediaError) -> Bool {
     guard let codec, let frame, let packet else {
       throw MediaError(APUS_MEDIA_NO_MEMORY, "no memory for a decoder")
     }
+    watch.begin(limits.readTimeout)
+    let begin = Watch.now
     while !isDrained {
       let status = avcodec_receive_frame(codec, frame)
       if status >= 0 {
+        defer { av_frame_unref(frame) }
         try hand(frame, to: &target)
-        av_frame_unref(frame)
         return true
       }
       if status == ff_AVERROR_EOF {
         isDrained = true
       } else if status == ff_AVERROR_EAGAIN {
         try feed(codec, packet)
+        if isLive, limits.readTimeout > 0, Watch.now - begin > 4 * limits.readTimeout {
+          throw MediaError(
+            APUS_MEDIA_TIMED_OUT,
+            "packets come, but no frame could be decoded for \(watch.elapsed) after \(place)")
+        }
       } else {
-        count(status)
+        try count(status)
         if readEnd != nil { isDrained = true }
       }
     }
@@ -186,9 +213,12 @@ final class Decoder {
       isDrained = true
       return
     }
+    watch.begin(limits.readTimeout)
     while true {
       let status = av_read_frame(format, packet)
-      guard status >= 0 else {
+      guard status >= 0, !watch.mustStop() else {
+        if status >= 0 { av_packet_unref(packet) }
+        try checkWait()
         readEnd = status == ff_AVERROR_EOF ? readerFault : status
         avcodec_send_packet(codec, nil)
         return
@@ -198,9 +228,23 @@ final class Decoder {
       packets += 1
       isLastCut = packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0
       let sent = avcodec_send_packet(codec, packet)
-      if sent == ff_AVERROR_ENOMEM { throw MediaError(sent, "decoding") }
-      if sent < 0 { count(sent) }
+      if sent == ff_AVERROR_ENOMEM, buffers.refusal == nil { throw MediaError(sent, "decoding") }
+      if sent < 0 { try count(sent) }
       return
+    }
+  }
+
+  /// Throws where the wait for a packet was ended by time or by the caller.
+  private func checkWait() throws(MediaError) {
+    switch watch.verdict {
+    case .timedOut:
+      throw MediaError(
+        APUS_MEDIA_TIMED_OUT,
+        "nothing came for \(watch.allowed) after \(place); check the camera or server, or raise "
+          + "the time limit for reading")
+    case .interrupted:
+      throw MediaError(APUS_MEDIA_INTERRUPTED, "reading was interrupted after \(place)")
+    case nil: break
     }
   }
 
@@ -211,11 +255,13 @@ final class Decoder {
       ? reader.pointee.error : 0
   }
 
-  private func count(_ status: Int32) {
-    statistics.errors += 1
-    guard statistics.errors == 1 else { return }
+  /// Counts a packet that could not be decoded; throws where memory was refused.
+  private func count(_ status: Int32) throws(MediaError) {
+    if let refusal = buffers.takeRefusal() { throw refusal }
+    counts.errors += 1
+    guard counts.errors == 1 else { return }
     let text = "packet \(packets) after \(place): \(MediaError.text(status))"
-    withUnsafeMutableBytes(of: &statistics.first_error) { copy(text, to: $0) }
+    withUnsafeMutableBytes(of: &counts.first_error) { copy(text, to: $0) }
   }
 
   private func hand(
@@ -223,7 +269,7 @@ final class Decoder {
   ) throws(MediaError) {
     try limits.check(width: frame.pointee.width, height: frame.pointee.height)
     if frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 || frame.pointee.decode_error_flags != 0 {
-      statistics.damaged += 1
+      counts.damaged += 1
     }
     target = apus_media_frame()
     try converter.export(frame, to: &target)
@@ -234,12 +280,13 @@ final class Decoder {
       target.has_time = 1
       target.time_us = lastTime
     }
-    statistics.frames += 1
+    counts.frames += 1
+    passFrames += 1
   }
 
   /// Where decoding stands, in words.
   private var place: String {
-    "frame \(statistics.frames) (\(Double(lastTime / 1000) / 1000) s)"
+    "frame \(passFrames) (\(Double(lastTime / 1000) / 1000) s)"
   }
 
   /// Throws where the file ended before it should have.
@@ -247,7 +294,13 @@ final class Decoder {
     let total =
       declaredFrames > 0
       ? " of \(declaredFrames) (\(Double(declaredDuration / 1000) / 1000) s)" : ""
+    if isLive {
+      throw MediaError(network: readEnd ?? 0, "the stream ended after \(place)", watch)
+    }
     if let readEnd, readEnd < 0 {
+      if address.isAddress {
+        throw MediaError(network: readEnd, "reading stopped after \(place)\(total)", watch)
+      }
       throw MediaError(readEnd, "reading stopped after \(place)\(total)")
     }
     if isLastCut || (declaredFrames > 0 && packets < declaredFrames) {
@@ -255,13 +308,43 @@ final class Decoder {
         APUS_MEDIA_CORRUPT,
         "the file is cut off: it ends after \(place)\(total)")
     }
-    if statistics.frames == 0 {
-      let first = withUnsafeBytes(of: &statistics.first_error) { bytes in
+    if passFrames == 0 {
+      let first = withUnsafeBytes(of: &counts.first_error) { bytes in
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
       throw MediaError(
         APUS_MEDIA_CORRUPT,
         "none of \(packets) packets could be decoded" + (first.isEmpty ? "" : ": \(first)"))
     }
+  }
+
+  /// Goes back to before the first frame: seeks, or opens again what cannot seek.
+  func rewind() throws(MediaError) {
+    guard !isLive else {
+      throw MediaError(APUS_MEDIA_USAGE, "a live stream cannot be played from its beginning")
+    }
+    watch.begin(limits.openTimeout)
+    if let codec, let stream {
+      let start =
+        stream.pointee.start_time == ff_AV_NOPTS_VALUE ? 0 : stream.pointee.start_time
+      if avformat_seek_file(format, streamIndex, Int64.min, start, start, 0) >= 0 {
+        avcodec_flush_buffers(codec)
+        restart()
+        return
+      }
+    }
+    avcodec_free_context(&codec)
+    avformat_close_input(&format)
+    restart()
+    try open()
+  }
+
+  private func restart() {
+    packets = 0
+    passFrames = 0
+    lastTime = 0
+    isLastCut = false
+    readEnd = nil
+    isDrained = false
   }
 }

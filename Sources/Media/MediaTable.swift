@@ -18,7 +18,8 @@ private enum SharedTable {
       to: apus_media_table(
         version: UInt32(APUS_MEDIA_VERSION),
         byte_count: UInt32(MemoryLayout<apus_media_table>.size), describe: describe,
-        open: openDecoder, next: nextFrame, statistics: decoderStatistics, close: closeDecoder,
+        open: openDecoder, next: nextFrame, rewind: rewindDecoder, statistics: decoderStatistics,
+        close: closeDecoder,
         release_frame: releaseFrame, decode_image: decodeImage, create: createEncoder,
         write: writeFrame, finish: finishEncoder, destroy: destroyEncoder))
     return table
@@ -78,6 +79,12 @@ private func nextFrame(
     isEnd = try !object(handle, Decoder.self).next(&frame.pointee)
   }
   return isEnd ? Int32(APUS_MEDIA_END.rawValue) : result
+}
+
+private func rewindDecoder(
+  _ handle: UnsafeMutableRawPointer?, _ error: UnsafeMutablePointer<apus_media_error>?
+) -> Int32 {
+  status(error) { () throws(MediaError) in try object(handle, Decoder.self).rewind() }
 }
 
 private func decoderStatistics(

@@ -4,6 +4,10 @@ import CMedia
 /// Brings decoded frames to one of the door's pixel formats, without a copy where they have one.
 final class PictureConverter {
   private var context: OpaquePointer?
+  private let buffers: PooledBuffers?
+
+  /// - Parameter buffers: where converted frames lie; nil for memory of their own.
+  init(_ buffers: PooledBuffers? = nil) { self.buffers = buffers }
 
   deinit { sws_freeContext(context) }
 
@@ -72,10 +76,11 @@ final class PictureConverter {
     result.pointee.pts = frame.pointee.pts
     result.pointee.color_range = AVCOL_RANGE_JPEG
     var owned: UnsafeMutablePointer<AVFrame>? = result
-    var status = av_frame_get_buffer(result, 64)
+    var status = buffers?.fill(result) ?? av_frame_get_buffer(result, 64)
     if status >= 0 { status = sws_scale_frame(context, result, frame) }
     guard status >= 0 else {
       av_frame_free(&owned)
+      if let refusal = buffers?.takeRefusal() { throw refusal }
       throw MediaError(status, "a frame of \(width)x\(height) cannot be converted")
     }
     return result

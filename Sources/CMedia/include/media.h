@@ -4,14 +4,14 @@
 // Rules: every function returns an apus_media_status and fills *error when it fails (error may not
 // be null). Strings are UTF-8 and end with 0. Handles belong to one thread at a time. Nothing here
 // prints. A frame that was handed out stays valid until apus_media_table.release_frame, even after
-// its decoder is closed.
+// its decoder is closed. Functions that the caller gives may be called on threads of the library.
 #ifndef APUS_MEDIA_H
 #define APUS_MEDIA_H
 
 #include <stdint.h>
 
 // Rises with every incompatible change of this header; both sides compare it.
-#define APUS_MEDIA_VERSION 1
+#define APUS_MEDIA_VERSION 2
 
 enum apus_media_status {
   APUS_MEDIA_OK = 0,
@@ -26,6 +26,9 @@ enum apus_media_status {
   APUS_MEDIA_NO_MEMORY = 9,     // memory ran out
   APUS_MEDIA_USAGE = 10,        // a call that does not fit the handle's state
   APUS_MEDIA_INTERNAL = 11,     // anything else
+  APUS_MEDIA_TIMED_OUT = 12,    // nothing came within the time given
+  APUS_MEDIA_INTERRUPTED = 13,  // the caller's is_interrupted said so
+  APUS_MEDIA_CONNECTION = 14,   // an address that refuses, is unreachable, or went away
 };
 
 // What went wrong. `code` is an apus_media_status.
@@ -74,11 +77,30 @@ typedef struct {
   void *owner;
 } apus_media_frame;
 
+// Where frames lie. All functions may be called on any thread, at any time until the last slot has
+// been given back; nulls take the library's own memory.
+typedef struct {
+  void *context;
+  // Returns byte_count bytes aligned to 64 and sets *slot; fills *error and returns null where
+  // there is no room. Called only while the decoder lives.
+  uint8_t *(*take)(void *context, int64_t byte_count, void **slot, apus_media_error *error);
+  void (*give_back)(void *slot);
+} apus_media_memory;
+
 // What a decoder may do. Zeros take the defaults.
 typedef struct {
-  int32_t threads;         // decoding threads, default 1
-  int32_t maximum_side;    // pixels, default 16384
-  int64_t maximum_pixels;  // width * height, default 2^27
+  int32_t threads;          // decoding threads, default 1
+  int32_t maximum_side;     // pixels, default 16384
+  int64_t maximum_pixels;   // width * height, default 2^27
+  int64_t open_timeout_us;  // the longest wait for opening an address; 0: endless
+  int64_t read_timeout_us;  // the longest wait for the next packet of video; 0: endless
+  int32_t rtsp_over_udp;    // 1: UDP instead of TCP
+  int32_t padding;
+  // Asked while the decoder waits; anything but 0 ends the wait. Null: never. `interruption` is
+  // its argument and outlives the decoder.
+  int32_t (*is_interrupted)(void *interruption);
+  void *interruption;
+  apus_media_memory memory;
 } apus_media_limits;
 
 // What is known of a stream after opening.
@@ -88,7 +110,7 @@ typedef struct {
   int32_t rate_numerator;    // frames per second; 0: unknown
   int32_t rate_denominator;
   int32_t rotation;          // clockwise degrees to turn the frames for display: 0, 90, 180, 270
-  int32_t padding;
+  int32_t is_live;           // 1: an address without a known duration
   int64_t frame_count;       // as the container says; 0: unknown
   int64_t duration_us;       // as the container says; 0: unknown
   char codec[32];
@@ -100,6 +122,7 @@ typedef struct {
   int64_t frames;   // handed out
   int64_t errors;   // packets that could not be decoded
   int64_t damaged;  // frames that the decoder patched up
+  int64_t unpooled; // buffers that had to lie outside the memory given
   char first_error[200];
 } apus_media_statistics;
 
@@ -124,11 +147,14 @@ typedef struct {
   // Writes the versions of the libraries behind this one, e.g. "libavcodec 59.37.100, …".
   void (*describe)(char *text, int64_t capacity);
 
-  // Opens a file (a path) or, where it holds "://", an address. Sets *decoder.
+  // Opens a file (a path) or, where it holds "://", an address. Sets *decoder. What `limits` points
+  // to is copied.
   int32_t (*open)(const char *url, const apus_media_limits *limits, void **decoder,
                   apus_media_info *info, apus_media_error *error);
   // Decodes the next frame into *frame; APUS_MEDIA_END after the last.
   int32_t (*next)(void *decoder, apus_media_frame *frame, apus_media_error *error);
+  // Goes back to before the first frame.
+  int32_t (*rewind)(void *decoder, apus_media_error *error);
   void (*statistics)(void *decoder, apus_media_statistics *statistics);
   void (*close)(void *decoder);
   void (*release_frame)(apus_media_frame *frame);
