@@ -6,6 +6,7 @@ import Graphs
 import Imaging
 import ModelFile
 import Options
+import Pipelines
 import Runtime
 
 /// The command line tool: its verbs, and what their errors mean to scripts.
@@ -18,8 +19,8 @@ enum ApusTool {
       "apus", summary: "from a trained network to results on the computer at the edge",
       version: version,
       verbs: [
-        CompileVerb.self, CalibrateVerb.self, RunVerb.self, BenchVerb.self, InspectVerb.self,
-        CompareVerb.self, EvalVerb.self, VerifyVerb.self, VersionVerb.self,
+        CompileVerb.self, CalibrateVerb.self, RunVerb.self, BenchVerb.self,
+        InspectVerb.self, CompareVerb.self, EvalVerb.self, VerifyVerb.self, VersionVerb.self,
       ], diagnose: diagnose)
     return tool.run(words).rawValue
   }
@@ -35,6 +36,8 @@ enum ApusTool {
     case let error as RuntimeError: (error.description, exitCode(error))
     case let error as ImagingError:
       (error.description, ExitCode(rawValue: error.code.exitStatus) ?? .badInput)
+    case let error as PipelineError:
+      (error.description, ExitCode(rawValue: error.code.exitStatus) ?? .internalError)
     case let error as DetectionError: (error.description, .badInput)
     case let error as SpecificationError: (error.description, .usage)
     case let error as FileError: (error.message, ExitCode(error.code))

@@ -64,7 +64,7 @@ struct FrameRun {
 
   func run() throws -> ExitCode {
     let sources = try files.map { try FrameInput($0) }
-    let sinks = try ResultSinks(
+    let sinks = try RunOutputs(
       given[RunVerb.output], sources: sources, detector: detector, outputs: session.outputs)
     var failure: (any Error)?
     var frameCount = 0
@@ -88,11 +88,10 @@ struct FrameRun {
 
   /// Runs all frames of one source; returns their number.
   private func run(
-    _ source: FrameInput, _ sinks: ResultSinks, _ progress: Progress
+    _ source: FrameInput, _ sinks: RunOutputs, _ progress: Progress
   ) throws -> Int {
     var count = 0
     var pending: [Frame] = []
-    try sinks.begin(source)
     while let frame = try times.measure("decode", { try source.next() }) {
       pending.append(frame)
       if pending.count == batch {
@@ -106,13 +105,12 @@ struct FrameRun {
       try process(pending, from: count, source, sinks)
       count += pending.count
     }
-    try sinks.end(source)
     if let note = source.damage { Console.diagnose("\(source.name): \(note)\n") }
     return count
   }
 
   private func process(
-    _ frames: [Frame], from first: Int, _ source: FrameInput, _ sinks: ResultSinks
+    _ frames: [Frame], from first: Int, _ source: FrameInput, _ sinks: RunOutputs
   ) throws {
     var mappings: [InputMapping] = []
     let size = preprocessor.sampleByteCount

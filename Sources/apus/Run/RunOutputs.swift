@@ -4,11 +4,12 @@ import Files
 import Imaging
 import Instructions
 import Options
+import Pipelines
 import Tensors
 
 /// Everything that a run on pictures and video writes, one file per `-o`.
-final class ResultSinks {
-  private let targets: [any ResultSink]
+final class RunOutputs {
+  private let targets: [any RunOutput]
 
   /// Prepares the outputs.
   ///
@@ -17,7 +18,7 @@ final class ResultSinks {
     _ paths: [String], sources: [FrameInput], detector: Detector?, outputs: [Program.Port]
   ) throws {
     let isSingle = sources.count == 1 && sources[0].frameCount == 1
-    var targets: [any ResultSink] = []
+    var targets: [any RunOutput] = []
     for path in paths {
       let kind = path.hasSuffix("/") ? "/" : Picture.fileExtension(of: path)
       if kind != "npz", detector == nil {
@@ -27,7 +28,7 @@ final class ResultSinks {
       }
       switch kind {
       case "npz": targets.append(TensorSink(path, outputs))
-      case "jsonl": targets.append(try JSONLinesSink(path))
+      case "jsonl": targets.append(ResultFile(try JSONLinesSink(path)))
       case "json" where isSingle: targets.append(JSONSink(path))
       case "jpg" where isSingle, "jpeg" where isSingle: targets.append(PictureSink(path))
       case "json", "jpg", "jpeg":
@@ -37,20 +38,19 @@ final class ResultSinks {
         guard sources.count == 1 else {
           throw UsageError("-o \(path): a video is made of one source; \(sources.count) are given")
         }
-        targets.append(
-          try AnnotatedVideoSink(path, rate: sources[0].rate ?? FrameRate(25)))
-      case "/": targets.append(try DirectorySink(path))
+        targets.append(ResultFile(try AnnotatedVideoSink(path, rate: sources[0].rate)))
+      case "/": targets.append(ResultFile(try PictureFolderSink(path, isNumbered: false)))
       default:
         throw UsageError(
           "-o \(path): the ending says what to write: .npz, .json, .jsonl, .jpg, .mp4, or DIR/")
       }
     }
     if paths.isEmpty { targets.append(ConsoleSink()) }
+    let draws = paths.contains { $0.hasSuffix("/") || $0.hasSuffix(".mp4") || $0.hasSuffix("jpg") }
+    if draws, let reason = ObjectDrawing.missingFont {
+      Console.diagnose("labels are not drawn: \(reason)\n")
+    }
     self.targets = targets
-  }
-
-  func begin(_ source: FrameInput) throws {
-    for target in targets { try target.begin(source) }
   }
 
   func take(
@@ -59,56 +59,46 @@ final class ResultSinks {
     for target in targets { try target.take(result, frame, outputs, sample: sample) }
   }
 
-  func end(_ source: FrameInput) throws {
-    for target in targets { try target.end(source) }
-  }
-
   func finish() throws {
     for target in targets { try target.finish() }
   }
 }
 
 /// One output of a run.
-protocol ResultSink: AnyObject {
-  func begin(_ source: FrameInput) throws
+private protocol RunOutput: AnyObject {
   func take(
     _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int) throws
-  func end(_ source: FrameInput) throws
   /// Gives the file its name.
   func finish() throws
 }
 
-extension ResultSink {
-  func begin(_ source: FrameInput) throws {}
-  func end(_ source: FrameInput) throws {}
-  func finish() throws {}
+/// An output that wants only what was found.
+private final class ResultFile: RunOutput {
+  private let sink: any ResultSink
+  init(_ sink: any ResultSink) { self.sink = sink }
+
+  func take(
+    _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int
+  ) throws {
+    try sink.take(result, frame)
+  }
+
+  func finish() throws { try sink.finish() }
 }
 
 /// Prints JSON Lines on standard output.
-final class ConsoleSink: ResultSink {
+private final class ConsoleSink: RunOutput {
   func take(
     _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int
   ) throws {
     try Console.output(result.jsonLine + "\n")
   }
-}
 
-/// `OUT.jsonl`: one line per frame.
-final class JSONLinesSink: ResultSink {
-  private var file: AtomicFile
-  init(_ path: String) throws { file = try AtomicFile(replacing: path) }
-
-  func take(
-    _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int
-  ) throws {
-    try file.write(result.jsonLine + "\n")
-  }
-
-  func finish() throws { try file.commit() }
+  func finish() throws {}
 }
 
 /// `OUT.json`: the objects of the one picture.
-final class JSONSink: ResultSink {
+private final class JSONSink: RunOutput {
   private let path: String
   init(_ path: String) { self.path = path }
 
@@ -117,37 +107,14 @@ final class JSONSink: ResultSink {
   ) throws {
     try AtomicFile.write(JSONText.document(result.objects) + "\n", to: path)
   }
-}
 
-/// Draws the objects of a frame.
-private struct Drawing {
-  private let annotator: Annotator
-
-  init() {
-    do {
-      annotator = Annotator(font: try LabelFont())
-    } catch {
-      Console.diagnose("labels are not drawn: \(error)\n")
-      annotator = Annotator(font: nil)
-    }
-  }
-
-  func frame(_ result: FrameDetections, on frame: Frame) throws -> Frame {
-    try annotator.drawing(
-      result.objects.map { object in
-        let score = Int((object.score * 100).rounded())
-        return Annotation(
-          x1: object.box.x1, y1: object.box.y1, x2: object.box.x2, y2: object.box.y2,
-          text: "\(object.label ?? "class \(object.classIndex)") \(score) %",
-          color: Color.ofClass(object.classIndex))
-      }, on: frame)
-  }
+  func finish() throws {}
 }
 
 /// `OUT.jpg`: the one picture with its objects drawn.
-final class PictureSink: ResultSink {
+private final class PictureSink: RunOutput {
   private let path: String
-  private let drawing = Drawing()
+  private let drawing = ObjectDrawing()
   init(_ path: String) { self.path = path }
 
   func take(
@@ -155,59 +122,12 @@ final class PictureSink: ResultSink {
   ) throws {
     try Picture.write(try drawing.frame(result, on: frame), to: path)
   }
-}
 
-/// `DIR/`: per frame a picture with its objects drawn, and the objects as JSON.
-final class DirectorySink: ResultSink {
-  private let path: String
-  private let drawing = Drawing()
-  private var used: Set<String> = []
-
-  init(_ path: String) throws {
-    self.path = path
-    try FileKind.makeDirectory(path)
-  }
-
-  func take(
-    _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int
-  ) throws {
-    var name = result.stream
-    if result.frame > 0 || used.contains(name) {
-      var number = result.frame
-      repeat {
-        let digits = String(number)
-        name =
-          result.stream + "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-        number += 1
-      } while used.contains(name)
-    }
-    used.insert(name)
-    try Picture.write(try drawing.frame(result, on: frame), to: "\(path)\(name).jpg")
-    try AtomicFile.write(JSONText.document(result.objects) + "\n", to: "\(path)\(name).json")
-  }
-}
-
-/// `OUT.mp4`: the frames with their objects drawn.
-final class AnnotatedVideoSink: ResultSink {
-  private let sink: VideoSink
-  private let drawing = Drawing()
-
-  init(_ path: String, rate: FrameRate?) throws {
-    guard let rate else { throw VerbError(.internalError, "no frame rate for \(path)") }
-    sink = try VideoSink(path, rate: rate)
-  }
-
-  func take(
-    _ result: FrameDetections, _ frame: Frame, _ outputs: [TensorBuffer], sample: Int
-  ) throws {
-    try sink.write(try drawing.frame(result, on: frame))
-  }
-
-  func finish() throws { try sink.finish() }
+  func finish() throws {}
 }
 
 /// `OUT.npz`: the outputs of all frames along their leading dimension.
-final class TensorSink: ResultSink {
+private final class TensorSink: RunOutput {
   private let path: String
   private let ports: [Program.Port]
   private var parts: [[TensorBuffer]] = []
