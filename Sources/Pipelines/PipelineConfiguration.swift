@@ -38,6 +38,8 @@ public struct PipelineConfiguration: Sendable, Hashable {
     public var capacity = 4
     /// How long the first connection may take, in seconds.
     public var connectTimeout = 10.0
+    /// How long a live source may deliver nothing until it counts as lost, in seconds.
+    public var silence = 5.0
     /// Connects again whenever a live source is lost. Nil: yes, once it has been reached.
     public var reconnects: Bool?
 
