@@ -67,6 +67,8 @@ public struct PipelineReport: Sendable, Hashable {
   public var measuredRate = 0.0
   /// The smaller of the slowest stage's limit and cores ÷ processor time per frame.
   public var theoreticalRate = 0.0
+  /// What limits the rate and what would help, in a sentence.
+  public var bottleneck = ""
   /// The mean number of frames in a run of the model; `batchSize` is how many a run takes.
   public var meanBatch = 1.0
   public var batchSize = 1
