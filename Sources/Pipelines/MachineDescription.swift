@@ -1,7 +1,7 @@
 // What has to be equal before two runs can be compared.
-internal import Files
-internal import Runtime
-internal import Texts
+import Files
+import Runtime
+import Texts
 
 /// The machine and the model that figures belong to.
 public struct MachineDescription: Sendable, Hashable {

@@ -3,7 +3,7 @@
 // means is beyond the noise where it is above three standard errors of the difference (a chance of
 // one in some hundred that nothing changed, if parts were independent) and above 5 %, since parts
 // of one run share what runs differ in: clock frequency, temperature, placement in memory.
-internal import Texts
+import Texts
 
 /// What became of a run's speed since an earlier run.
 public struct PipelineComparison: Sendable, Hashable {

@@ -1,6 +1,6 @@
 // Names of streams and the files that bear them. Names stand in file names, so they are checked
 // before anything is written; two streams never share a file.
-internal import Texts
+import Texts
 
 /// The names of the streams of a configuration.
 struct StreamNames {

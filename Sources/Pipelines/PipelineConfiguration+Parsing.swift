@@ -1,7 +1,7 @@
 // A pipeline's configuration as a JSON document; Documentation/pipelines.md describes every key.
 // Mistakes are found in the order of the text as far as one reading can; what concerns several
 // places (names, files written twice) is checked afterwards.
-internal import Texts
+import Texts
 
 extension PipelineError.Code {
   /// A file that was given cannot be understood.

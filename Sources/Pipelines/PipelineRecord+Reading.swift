@@ -1,5 +1,5 @@
 // Reads back what comparing needs; fields that other versions add are ignored.
-internal import Texts
+import Texts
 
 extension PipelineRecord {
   /// The largest record that is read, in bytes.

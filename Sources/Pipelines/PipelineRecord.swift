@@ -5,7 +5,7 @@
 //    "stages":[{"name","mean_ms","p50_ms","p95_ms","limit_fps","cpu_ms","frames","width"}],
 //    "bottleneck","bottleneck_reason","measured_fps","theoretical_fps","seconds","batch":{…},
 //    "window_fps":[…],"machine":{…}}
-internal import Texts
+import Texts
 
 /// The report of a run with what is needed to compare it with another.
 public struct PipelineRecord: Sendable, Hashable {

@@ -1,4 +1,4 @@
-internal import Texts
+import Texts
 
 extension PipelineReport {
   /// The report for people: a table of streams, a table of stages, rates and the bottleneck.

@@ -1,4 +1,4 @@
-internal import Imaging
+import Imaging
 public import ModelFile
 public import Runtime
 

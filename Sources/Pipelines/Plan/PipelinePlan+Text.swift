@@ -1,4 +1,4 @@
-internal import Texts
+import Texts
 
 extension PipelinePlan {
   /// What memory is needed for, in a sentence without its end.

@@ -3,7 +3,7 @@
 // `memory.current` and `pids.max`; version 1 `memory.limit_in_bytes` and
 // `memory.usage_in_bytes`. Pages of files that the group could give back (`inactive_file`) count as
 // available.
-internal import Files
+import Files
 
 #if canImport(Glibc)
   import Glibc

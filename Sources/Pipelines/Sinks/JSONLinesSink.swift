@@ -1,5 +1,5 @@
 package import Detections
-internal import Files
+import Files
 package import Imaging
 
 /// Writes one line of JSON per frame.

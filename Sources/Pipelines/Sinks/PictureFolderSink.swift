@@ -1,5 +1,5 @@
 package import Detections
-internal import Files
+import Files
 package import Imaging
 
 /// Writes per frame a picture with its objects drawn, and the objects as JSON.

@@ -1,5 +1,5 @@
-internal import Files
-internal import Imaging
+import Files
+import Imaging
 
 extension PipelineError.Code {
   /// A library or device that is not there.
