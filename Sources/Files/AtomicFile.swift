@@ -11,29 +11,31 @@
 /// ```
 package struct AtomicFile: ~Copyable {
   private var pending: PendingFile
-  private var descriptor: OwnedDescriptor
+  /// The open file, where the pending file has not opened it itself.
+  private var own: OwnedDescriptor
   private var buffer: [UInt8] = []
   /// The bytes written so far.
   package private(set) var byteCount = 0
 
   private static let bufferByteCount = 1 << 18
 
-  /// Opens a temporary file beside `path`.
+  /// Opens the file that will replace `path`.
   package init(replacing path: String) throws(FileError) {
     // Fields are set last: Swift does not unwind a half-made noncopyable value.
     let pending = try PendingFile(replacing: path)
-    let creation = pending.isInPlace ? 0 : O_CREAT | O_EXCL
-    let descriptor = OwnedDescriptor(
-      number: open(pending.temporaryPath, O_WRONLY | O_CLOEXEC | creation, 0o666))
-    guard descriptor.number >= 0 else { throw FileError.writing(path, errno) }
-    var status = stat()
-    if !pending.isInPlace, stat(path, &status) == 0 {
-      fchmod(descriptor.number, status.st_mode & 0o777)
+    var own = OwnedDescriptor(number: -1)
+    if pending.descriptor == nil {
+      let creation = pending.isInPlace ? 0 : O_CREAT | O_EXCL
+      own = OwnedDescriptor(
+        number: open(pending.temporaryPath, O_WRONLY | O_CLOEXEC | creation, 0o666))
+      guard own.number >= 0 else { throw FileError.writing(path, errno) }
     }
     self.pending = pending
-    self.descriptor = descriptor
+    self.own = own
     buffer.reserveCapacity(AtomicFile.bufferByteCount)
   }
+
+  private var descriptor: Int32 { pending.descriptor ?? own.number }
 
   /// The destination as the user gave it.
   package var path: String { pending.path }
@@ -49,7 +51,7 @@ package struct AtomicFile: ~Copyable {
     if bytes.count < AtomicFile.bufferByteCount {
       buffer.append(contentsOf: bytes)
     } else {
-      try AtomicFile.send(bytes, to: descriptor.number, path)
+      try AtomicFile.send(bytes, to: descriptor, path)
     }
   }
 
@@ -68,12 +70,12 @@ package struct AtomicFile: ~Copyable {
   /// - Throws: `FileError`; the destination is then as it was before.
   package mutating func commit() throws(FileError) {
     try flush()
-    guard descriptor.close() == 0 else { throw FileError.writing(path, errno) }
+    guard own.number < 0 || own.close() == 0 else { throw FileError.writing(path, errno) }
     try pending.commit()
   }
 
   private mutating func flush() throws(FileError) {
-    let (descriptor, path) = (descriptor.number, path)
+    let (descriptor, path) = (descriptor, path)
     try buffer.withUnsafeBufferPointer { (bytes) throws(FileError) in
       try AtomicFile.send(UnsafeRawBufferPointer(bytes), to: descriptor, path)
     }

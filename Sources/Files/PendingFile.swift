@@ -6,10 +6,13 @@ import Synchronization
 
 /// An output file that appears under its name only when it is complete.
 ///
-/// Writers (libraries that want a name, too) write to `temporaryPath`, in the same directory and
-/// with the same extension; `commit` renames it. A pending file that goes away uncommitted is
-/// removed. Where the destination is no regular file (a pipe, a device), there is nothing to
-/// rename: `temporaryPath` is the destination itself. A symbolic link is followed, not replaced.
+/// Until `commit` the file has no name, so that nothing is left of it however the process ends;
+/// writers (libraries that want a name, too) reach it by `temporaryPath`, which leads to the
+/// process's own handle. Where the file system knows no nameless files, `temporaryPath` is a hidden
+/// name in the same directory with the same extension, and a pending file that goes away
+/// uncommitted is removed. Where the destination is no regular file (a pipe, a device), there is
+/// nothing to rename: `temporaryPath` is the destination itself. A symbolic link is followed, not
+/// replaced; a file that is replaced passes its permissions on.
 package struct PendingFile: ~Copyable {
   /// The destination as the user gave it.
   package let path: String
@@ -19,11 +22,18 @@ package struct PendingFile: ~Copyable {
   package private(set) var isInPlace = false
   private var destination = ""
   private var isPending = false
+  /// The file without a name; below 0 where there is none.
+  private var nameless = OwnedDescriptor(number: -1)
 
-  /// Chooses the temporary name; creates nothing yet.
+  /// Makes the nameless file, or chooses the temporary name.
   ///
   /// - Throws: `FileError` where the destination is a directory or its directory is missing.
   package init(replacing path: String) throws(FileError) {
+    try self.init(replacing: path, allowsNameless: true)
+  }
+
+  /// - Parameter allowsNameless: whether to try a file without a name first.
+  init(replacing path: String, allowsNameless: Bool) throws(FileError) {
     self.path = path
     guard !path.isEmpty, !path.utf8.contains(0) else { throw FileError.writing(path, ENOENT) }
     var resolved = path
@@ -44,30 +54,78 @@ package struct PendingFile: ~Copyable {
     }
     let directory = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
     guard access(directory, W_OK | X_OK) == 0 else { throw FileError.writing(path, errno) }
+    isPending = true
+    if allowsNameless {
+      let number = open(directory, O_RDWR | O_CLOEXEC | PendingFile.withoutName, 0o666)
+      nameless = OwnedDescriptor(number: number)
+      temporaryPath = "/proc/self/fd/\(number)"
+      if number >= 0, access(temporaryPath, R_OK | W_OK) == 0 { return }
+      nameless = OwnedDescriptor(number: -1)
+    }
     let temporaryPath = PendingFile.temporaryName(for: resolved)
     self.temporaryPath = temporaryPath
-    isPending = true
     registry.withLock { _ = $0.insert(temporaryPath) }
   }
 
   deinit {
-    if isPending {
-      unlink(temporaryPath)
-      let name = temporaryPath
-      registry.withLock { _ = $0.remove(name) }
-    }
+    if isPending, nameless.number < 0 { PendingFile.remove(temporaryPath) }
   }
+
+  /// The open file without a name, for reading and writing; nil where `temporaryPath` is a name.
+  var descriptor: Int32? { nameless.number >= 0 ? nameless.number : nil }
+
+  /// Linux's O_TMPFILE, which Swift does not import.
+  private static let withoutName: Int32 = 0o20_000_000 | O_DIRECTORY
 
   /// Gives the file its name, replacing what stood there.
   package mutating func commit() throws(FileError) {
     guard isPending else { return }
-    guard rename(temporaryPath, destination) == 0 else { throw FileError.writing(path, errno) }
+    var status = stat()
+    if stat(destination, &status) == 0 { chmod(temporaryPath, status.st_mode & 0o777) }
+    if nameless.number >= 0 {
+      try nameFile()
+    } else {
+      try rename(temporaryPath)
+    }
     isPending = false
-    let name = temporaryPath
+    nameless = OwnedDescriptor(number: -1)
+  }
+
+  private func rename(_ name: String) throws(FileError) {
+    guard Glibc.rename(name, destination) == 0 else { throw FileError.writing(path, errno) }
     registry.withLock { _ = $0.remove(name) }
   }
 
-  /// Removes every file that is still pending; for a process that is about to end on a signal.
+  /// Gives the nameless file the destination's name; where that is taken, through another, since a
+  /// link replaces nothing.
+  private func nameFile() throws(FileError) {
+    func link(_ name: String) -> Bool {
+      linkat(AT_FDCWD, temporaryPath, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0
+    }
+    if link(destination) { return }
+    guard errno == EEXIST else { throw FileError.writing(path, errno) }
+    let name = PendingFile.temporaryName(for: destination)
+    registry.withLock { _ = $0.insert(name) }
+    guard link(name) else {
+      let fault = errno
+      registry.withLock { _ = $0.remove(name) }
+      throw FileError.writing(path, fault)
+    }
+    do throws(FileError) {
+      try rename(name)
+    } catch {
+      PendingFile.remove(name)
+      throw error
+    }
+  }
+
+  private static func remove(_ name: String) {
+    unlink(name)
+    registry.withLock { _ = $0.remove(name) }
+  }
+
+  /// Removes every file that is still pending under a name; for a process that is about to end on
+  /// a signal.
   package static func removeAll() {
     for name in registry.withLock({ $0 }) { unlink(name) }
   }

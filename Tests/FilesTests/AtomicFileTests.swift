@@ -43,7 +43,7 @@ private final class Scratch {
     var file = try AtomicFile(replacing: path)
     for _ in 0..<5 { try file.write(piece) }
     try file.write([UInt8](repeating: 7, count: 300_000))
-    #expect(!scratch.names.contains("out.bin") && scratch.names.count == 1)
+    #expect(scratch.names.isEmpty)
     try file.commit()
     #expect(scratch.names == ["out.bin"])
     let expected = Array([[UInt8]](repeating: piece, count: 5).joined())
@@ -93,12 +93,49 @@ private final class Scratch {
 
   @Test func `pending at the end of the process can be removed`() throws {
     let scratch = Scratch()
-    let pending = try PendingFile(replacing: "\(scratch.path)/clip.mp4")
+    let pending = try PendingFile(
+      replacing: "\(scratch.path)/clip.mp4", allowsNameless: false)
     #expect(pending.temporaryPath.hasSuffix("clip.mp4"))
     try AtomicFile.write("x", to: pending.temporaryPath)
     #expect(scratch.names.count == 1)
     PendingFile.removeAll()
     #expect(scratch.names.isEmpty)
+  }
+
+  @Test(arguments: [true, false])
+  func `pending is written by a path and then gets its name`(_ allowsNameless: Bool) throws {
+    let scratch = Scratch()
+    let path = "\(scratch.path)/clip.mp4"
+    for text in ["first", "second"] {
+      var pending = try PendingFile(replacing: path, allowsNameless: allowsNameless)
+      #expect((pending.descriptor != nil) == allowsNameless)
+      // As a library would: opened twice, to write and to read.
+      let file = try #require(fopen(pending.temporaryPath, "w"))
+      #expect(fputs(text, file) >= 0 && fclose(file) == 0)
+      #expect(try FileContents.text(of: pending.temporaryPath, limit: 10) == text)
+      if text == "second" { #expect(try FileContents.text(of: path, limit: 10) == "first") }
+      chmod(path, 0o604)
+      try pending.commit()
+      #expect(scratch.names == ["clip.mp4"])
+      #expect(try FileContents.text(of: path, limit: 10) == text)
+    }
+    var status = stat()
+    #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o604)
+    do { _ = try PendingFile(replacing: path, allowsNameless: allowsNameless) }
+    #expect(scratch.names == ["clip.mp4"])
+  }
+
+  @Test func `of a killed process leaves nothing behind`() async throws {
+    let scratch = Scratch()
+    let path = "\(scratch.path)/out.jsonl"
+    await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+      var file = try AtomicFile(replacing: path)
+      for line in 0..<200_000 { try file.write("{\"frame\":\(line)}\n") }
+      kill(getpid(), SIGKILL)
+    }
+    #expect(scratch.names.isEmpty)
+    try AtomicFile.write("whole", to: path)
+    #expect(scratch.names == ["out.jsonl"])
   }
 }
 
