@@ -23,7 +23,8 @@ build: setup
 demo: build
 	@SWIFT='$(SWIFT)' sh Samples/demo.sh
 
-test: setup
+test:
+	@SWIFT='$(SWIFT)' sh Scripts/setup.sh --tests
 	$(SWIFT) test -c release -Xswiftc -enable-testing
 
 format:

@@ -95,9 +95,12 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+    .target(
+      name: "TestSupport", path: "Tests/TestSupport", exclude: ["Servers"],
+      swiftSettings: strict),
     tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
-    tests("Media", ["Imaging", "ModelFile"]),
+    tests("Media", ["Imaging", "ModelFile", "TestSupport"]),
     tests(
       "Pipelines",
       ["Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Instructions", "Tensors"]),

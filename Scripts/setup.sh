@@ -1,11 +1,16 @@
 #!/bin/sh
 # Checks what building Apus needs and installs the Debian packages that are missing. Asks the
 # network for nothing where all of them are there.
+#
+#   setup.sh           what building and running need
+#   setup.sh --tests   also the servers that the tests start on this machine
 set -eu
 
 swift=${SWIFT:-swift}
 packages='libzip-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
   libswscale-dev libfreetype-dev fonts-dejavu-core pkg-config'
+test_packages='python3 python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad'
 
 fail() {
   printf 'setup: %s\n' "$@" >&2
@@ -56,6 +61,11 @@ install_packages() {
     fail 'installing failed; as root, run' "    $command"
 }
 
+case "${1-}" in
+  '') ;;
+  --tests) packages="$packages $test_packages" ;;
+  *) fail "unknown option '$1'; there is --tests" ;;
+esac
 check_swift
 command -v dpkg-query >/dev/null 2>&1 ||
   fail 'this is not Debian or a relative of it; install what provides these packages:' "$packages"

@@ -8,6 +8,7 @@ import CMedia
 /// Decodes the best video stream of a file or an address.
 final class Decoder {
   private var format: UnsafeMutablePointer<AVFormatContext>?
+  private var file: UnsafeMutablePointer<AVIOContext>?
   private var codec: UnsafeMutablePointer<AVCodecContext>?
   private var packet = av_packet_alloc()
   private var frame = av_frame_alloc()
@@ -18,7 +19,8 @@ final class Decoder {
   private let buffers: PooledBuffers
   private var streamIndex: Int32 = -1
   private var timeBase = AVRational(num: 1, den: 1)
-  private var startTime: Int64 = 0
+  /// The presentation time of the first frame; of a live stream nil until a frame tells.
+  private var startTime: Int64?
   private var packets: Int64 = 0
   private var passFrames: Int64 = 0
   private var declaredFrames: Int64 = 0
@@ -41,7 +43,11 @@ final class Decoder {
     try open()
   }
 
-  deinit { close() }
+  deinit {
+    close()
+    av_packet_free(&packet)
+    av_frame_free(&frame)
+  }
 
   private func open() throws(MediaError) {
     try address.checkFile()
@@ -51,6 +57,13 @@ final class Decoder {
     format = avformat_alloc_context()
     guard let format else { throw MediaError(APUS_MEDIA_NO_MEMORY, "no memory for a decoder") }
     format.pointee.interrupt_callback = watch.callback
+    if !address.isAddress {
+      // The file is opened here, so that its contents may open nothing at all.
+      try waited(
+        avio_open2(&file, address.url, AVIO_FLAG_READ, &format.pointee.interrupt_callback, nil),
+        "cannot be opened")
+      format.pointee.pb = file
+    }
     try waited(
       avformat_open_input(&self.format, address.url, nil, &options),
       address.isAddress ? "cannot be opened" : "cannot be read as a video")
@@ -63,8 +76,7 @@ final class Decoder {
     // Saying goodbye to a server may not take long.
     watch.begin(1_000_000)
     avformat_close_input(&format)
-    av_packet_free(&packet)
-    av_frame_free(&frame)
+    avio_closep(&file)
   }
 
   /// Throws where a call that may wait for a network failed, by what ended the wait.
@@ -96,7 +108,8 @@ final class Decoder {
     }
     try limits.check(width: parameters.pointee.width, height: parameters.pointee.height)
     timeBase = stream.pointee.time_base
-    startTime = stream.pointee.start_time == ff_AV_NOPTS_VALUE ? 0 : stream.pointee.start_time
+    let start = stream.pointee.start_time
+    startTime = isLive ? nil : start == ff_AV_NOPTS_VALUE ? 0 : start
     declaredFrames = max(stream.pointee.nb_frames, 0)
     let micro = AVRational(num: 1, den: 1_000_000)
     if stream.pointee.duration != ff_AV_NOPTS_VALUE, stream.pointee.duration > 0 {
@@ -273,15 +286,32 @@ final class Decoder {
     }
     target = apus_media_frame()
     try converter.export(frame, to: &target)
-    let time = frame.pointee.best_effort_timestamp
-    if time != ff_AV_NOPTS_VALUE {
-      lastTime = av_rescale_q(
-        time &- startTime, timeBase, AVRational(num: 1, den: 1_000_000))
+    if let time = time(of: frame) {
+      lastTime = time
       target.has_time = 1
       target.time_us = lastTime
     }
     counts.frames += 1
     passFrames += 1
+  }
+
+  /// The time of a frame from the start of the stream, in microseconds.
+  ///
+  /// A live stream starts with its first frame, whose time servers often leave out.
+  private func time(of frame: UnsafeMutablePointer<AVFrame>) -> Int64? {
+    let micro = AVRational(num: 1, den: 1_000_000)
+    let time = frame.pointee.best_effort_timestamp
+    if time != ff_AV_NOPTS_VALUE, let startTime {
+      return av_rescale_q(time &- startTime, timeBase, micro)
+    }
+    guard isLive, let stream else { return nil }
+    let rate = av_guess_frame_rate(format, stream, nil)
+    let period = rate.num > 0 && rate.den > 0 ? AVRational(num: rate.den, den: rate.num) : micro
+    let guess = startTime == nil ? av_rescale_q(passFrames, period, micro) : nil
+    if time != ff_AV_NOPTS_VALUE {
+      startTime = time &- av_rescale_q(guess ?? 0, micro, timeBase)
+    }
+    return guess
   }
 
   /// Where decoding stands, in words.
@@ -324,7 +354,7 @@ final class Decoder {
       throw MediaError(APUS_MEDIA_USAGE, "a live stream cannot be played from its beginning")
     }
     watch.begin(limits.openTimeout)
-    if let codec, let stream {
+    if let codec, let stream, seeksExactly {
       let start =
         stream.pointee.start_time == ff_AV_NOPTS_VALUE ? 0 : stream.pointee.start_time
       if avformat_seek_file(format, streamIndex, Int64.min, start, start, 0) >= 0 {
@@ -333,10 +363,15 @@ final class Decoder {
         return
       }
     }
-    avcodec_free_context(&codec)
-    avformat_close_input(&format)
+    close()
     restart()
     try open()
+  }
+
+  /// Whether a seek to the first frame leads to the same frames as opening does.
+  private var seeksExactly: Bool {
+    guard let name = format?.pointee.iformat?.pointee.name else { return false }
+    return ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"].contains(String(cString: name))
   }
 
   private func restart() {

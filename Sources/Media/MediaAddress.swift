@@ -59,8 +59,8 @@ struct MediaAddress {
   }
 
   private init(path: String) {
-    // A file may not name others, near or far.
-    self.init(url: "file:" + path, scheme: nil, protocols: "file")
+    // A file may not name others, near or far; it is itself opened before this holds.
+    self.init(url: "file:" + path, scheme: nil, protocols: "none")
   }
 
   /// The options for opening; the caller frees them.
