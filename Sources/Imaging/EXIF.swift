@@ -113,7 +113,9 @@ extension Frame {
 
 extension Frame {
   /// Returns the frame turned by 0, 90, 180 or 270 degrees; itself where there is nothing to turn.
-  func turned(clockwise degrees: Int) throws(ImagingError) -> Frame {
+  func turned(
+    clockwise degrees: Int, in pool: FramePool? = nil
+  ) throws(ImagingError) -> Frame {
     let orientation: EXIF.Orientation
     switch degrees {
     case 90: orientation = .clockwise
@@ -124,9 +126,17 @@ extension Frame {
     if format.planeCount == 1 { return try oriented(orientation) }
     let planar = try format.isYUV ? converted(to: .i420) : self
     let isTurned = degrees != 180
-    let result = try Frame(
-      planar.format, width: isTurned ? height : width, height: isTurned ? width : height,
-      matrix: matrix, range: range, timeMs: timeMs)
+    let size = isTurned ? (width: height, height: width) : (width: width, height: height)
+    let result: Frame
+    if let pool {
+      result = try pool.frame(
+        planar.format, width: size.width, height: size.height, matrix: matrix, range: range,
+        timeMs: timeMs)
+    } else {
+      result = try Frame(
+        planar.format, width: size.width, height: size.height, matrix: matrix, range: range,
+        timeMs: timeMs)
+    }
     for index in 0..<3 {
       let from = planar.planes[index]
       let extent = planar.format.planeExtent(index, width: width, height: height)

@@ -137,7 +137,11 @@ public final class VideoSource: FrameSource {
     guard status == Int32(APUS_MEDIA_OK.rawValue) else {
       throw MediaLibrary.error(fault, place: name)
     }
-    return try library.frame(raw).turned(clockwise: rotation)
+    do throws(ImagingError) {
+      return try library.frame(raw).turned(clockwise: rotation, in: pool)
+    } catch {
+      throw error.at(name)
+    }
   }
 
   /// What the decoder has met so far.

@@ -52,6 +52,10 @@ final class Decoder {
   private func open() throws(MediaError) {
     try address.checkFile()
     watch.begin(limits.openTimeout)
+    if let host = address.host {
+      try HostLookup.check(host, watch)
+      try waited(0, "cannot be opened")
+    }
     var options = address.options(limits)
     defer { av_dict_free(&options) }
     format = avformat_alloc_context()

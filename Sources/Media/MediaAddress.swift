@@ -16,6 +16,22 @@ struct MediaAddress {
 
   var isAddress: Bool { scheme != nil }
 
+  /// The host that this machine has to find; nil for a file, where an address has none, and where
+  /// a proxy finds it.
+  var host: String? {
+    guard let scheme, let mark = url.firstRange(of: "://"),
+      !scheme.hasPrefix("http") || getenv("http_proxy") == nil
+    else { return nil }
+    let authority = url[mark.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+    let place = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] }
+    let named = place ?? authority
+    if named.first == "[" {
+      return String(named.dropFirst().prefix { $0 != "]" })
+    }
+    let host = named.prefix { $0 != ":" }
+    return host.isEmpty ? nil : String(host)
+  }
+
   private static let web = "http,https,httpproxy,tcp,tls,crypto,data"
   private static let messages =
     "rtmp,rtmpe,rtmps,rtmpt,rtmpte,rtmpts,ffrtmphttp,ffrtmpcrypt,"

@@ -64,8 +64,7 @@ final class PooledBuffers: Sendable {
     _ codec: UnsafeMutablePointer<AVCodecContext>, _ frame: UnsafeMutablePointer<AVFrame>
   ) -> Bool {
     guard codec.pointee.codec_type == AVMEDIA_TYPE_VIDEO, codec.pointee.hw_frames_ctx == nil,
-      Int32(bitPattern: UInt32(codec.pointee.codec?.pointee.capabilities ?? 0))
-        & AV_CODEC_CAP_DR1 != 0,
+      (codec.pointee.codec?.pointee.capabilities ?? 0) & AV_CODEC_CAP_DR1 != 0,
       let format = av_pix_fmt_desc_get(AVPixelFormat(rawValue: frame.pointee.format))
     else { return false }
     let odd = UInt64(AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BITSTREAM)

@@ -51,7 +51,10 @@ import Testing
     #expect(pool.statistics.slotsInUse == 0 && pool.statistics.bytesInUse == 0)
   }
 
-  @Test(arguments: ["loop.mp4", "loop.mkv", "loop.avi", "deep.mkv", "rotated.mp4"], [1, 4])
+  @Test(
+    arguments: [
+      "loop.mp4", "loop.mkv", "loop.avi", "deep.mkv", "exact.mkv", "palette.mkv", "rotated.mp4",
+    ], [1, 4])
   func `changes no sample`(_ name: String, _ threads: Int) throws {
     let pool = try FramePool(limitBytes: 64 << 20)
     let path = `A frame pool`.fixtures + name
@@ -63,7 +66,8 @@ import Testing
     }
     #expect(try source.next() == nil)
     #expect(pool.statistics.peakBytesInUse > 0)
-    #expect(source.statistics.unpooled == 0)
+    // A palette is no plane of samples, so such frames lie elsewhere until they are converted.
+    #expect((source.statistics.unpooled > 0) == (name == "palette.mkv"))
   }
 
   @Test func `does not grow over fifty turns of a clip`() throws {

@@ -167,6 +167,14 @@ import Testing
     #expect(throws: ImagingError.self) { try VideoSource(folder + "/near.m3u8") }
   }
 
+  @Test func `names a host that is not known`() {
+    // No name server is asked for a name with an empty part.
+    let (error, seconds) = failure { _ = try VideoSource("http://user:secret@no..host:80/x") }
+    #expect(error?.code == .connection)
+    #expect(error?.message.contains("no..host is not known") == true)
+    #expect(seconds < 2)
+  }
+
   @Test(arguments: ["gopher://127.0.0.1/x", "concat:http://127.0.0.1/a|b", "subfile,,://x"])
   func `refuses other kinds of addresses`(_ address: String) {
     let error = #expect(throws: ImagingError.self) { try VideoSource(address) }

@@ -20,7 +20,10 @@ import Testing
   }
 
   @Test(
-    arguments: ["loop.mp4", "loop.mkv", "loop.avi", "loop.ts", "deep.mkv", "rotated.mp4"], [1, 3])
+    arguments: [
+      "loop.mp4", "loop.mkv", "loop.avi", "loop.ts", "deep.mkv", "exact.mkv", "palette.mkv",
+      "rotated.mp4",
+    ], [1, 3])
   func `has the same frames every time`(_ name: String, _ threads: Int) throws {
     let source = try VideoSource(`A video that loops`.fixtures + name, threads: threads)
     let first = try rest(source)
