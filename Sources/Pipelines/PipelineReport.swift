@@ -13,7 +13,8 @@ public struct PipelineReport: Sendable, Hashable {
     public var cpu = 0.0
     /// How many frames can be in it at once.
     public var width = 1
-    /// Frames per second if nothing else took time: `width` / mean.
+    /// Frames per second if nothing else took time: `width` ÷ mean for what waits (a live source);
+    /// for what computes, the smaller of `width` and the cores, ÷ `cpu`.
     public var limit = 0.0
 
     public init(name: String) { self.name = name }
