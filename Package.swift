@@ -103,7 +103,10 @@ let package = Package(
     tests("Media", ["Imaging", "ModelFile", "TestSupport"]),
     tests(
       "Pipelines",
-      ["Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Instructions", "Tensors"]),
+      [
+        "Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Planner", "Instructions",
+        "Kernels", "Tensors",
+      ]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),

@@ -28,15 +28,17 @@ public final class Pipeline: Sendable {
   ///   - processing: of the model, or what replaces it.
   ///   - program: the place of the program in the model.
   ///   - isas: the kernels that may be used.
+  ///   - pool: where frames lie; nil: in memory of each decoder's own.
   ///   - sinks: opens the sinks of each stream, on the thread that writes it.
   /// - Throws: `configuration`, `model` or `memory`.
   public convenience init(
     _ configuration: PipelineConfiguration, model: Model, processing: Processing,
-    program: Int = 0, isas: Set<ISA> = ISA.host, sinks: @escaping SinkOpener
+    program: Int = 0, isas: Set<ISA> = ISA.host, pool: FramePool? = nil,
+    sinks: @escaping SinkOpener
   ) throws(PipelineError) {
     try self.init(
       configuration, model: model, processing: processing, program: program, isas: isas,
-      opener: SourceOpener(), sinks: sinks)
+      opener: SourceOpener(pool: pool), sinks: sinks)
   }
 
   init(

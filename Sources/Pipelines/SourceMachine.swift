@@ -160,7 +160,8 @@ struct SourceMachine: Sendable {
   private mutating func connect(at now: Duration) {
     reconnects[loss, default: 0] += 1
     state = .connecting
-    command = .open(within: deadline.map { max($0 - now, .milliseconds(1)) } ?? rules.attemptTimeout)
+    command = .open(
+      within: deadline.map { max($0 - now, .milliseconds(1)) } ?? rules.attemptTimeout)
   }
 
   private mutating func end() {

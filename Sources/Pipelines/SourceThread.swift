@@ -189,7 +189,9 @@ extension SourceMachine.Fault {
   init(_ error: ImagingError) {
     let kind: Kind =
       switch error.code {
-      case .notFound: .refused
+      case .notFound, .connection: .refused
+      case .timedOut: .timedOut
+      case .interrupted: .interrupted
       case .mediaLibrary: .permanent
       default: .broken
       }

@@ -97,7 +97,8 @@ enum StageLimits {
     switch stage {
     case "decode": "a smaller or simpler video, or fewer streams, would make room"
     case "preprocess": "smaller frames, or fewer streams, would make room"
-    case "infer": "a program of lower precision, a smaller model, or more cores would raise the rate"
+    case "infer":
+      "a program of lower precision, a smaller model, or more cores would raise the rate"
     case "postprocess": "a higher score threshold leaves fewer candidates"
     case "sink": "JSON Lines in place of video or pictures, or fewer sinks, would make room"
     default: "more cores would raise the rate"

@@ -41,17 +41,21 @@ protocol StreamOpener: Sendable {
 
 /// Opens files, folders and addresses.
 struct SourceOpener: StreamOpener {
-  private final class NoInterruption: StreamInterruption {
-    func interrupt() {}
-  }
+  /// Where frames lie; nil: in memory of each decoder's own.
+  let pool: FramePool?
 
-  func interruption() -> any StreamInterruption { NoInterruption() }
+  func interruption() -> any StreamInterruption { MediaInterruption() }
 
   func open(
     _ source: PipelineConfiguration.Source, within limit: Duration, silence: Duration,
     _ interruption: any StreamInterruption
   ) throws(ImagingError) -> any StreamDecoder {
-    if source.isNetwork { return try VideoDecoder(source.url) }
+    var options = VideoSource.Options()
+    options.openTimeout = limit
+    options.readTimeout = silence
+    options.pool = pool
+    options.interruption = interruption as? MediaInterruption
+    if source.isNetwork { return try VideoDecoder(source.url, options) }
     var status = stat()
     if stat(source.url, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       return try PictureDecoder { () throws(ImagingError) in try PictureSource(folder: source.url) }
@@ -59,52 +63,38 @@ struct SourceOpener: StreamOpener {
     if Picture.isPicture(source.url) {
       return try PictureDecoder { () throws(ImagingError) in PictureSource([source.url]) }
     }
-    return try VideoDecoder(source.url)
+    return try VideoDecoder(source.url, options)
   }
 }
 
 extension PipelineConfiguration.Source {
   /// Whether it is reached through a network.
-  var isNetwork: Bool { url.contains("://") && !url.hasPrefix("file://") }
+  var isNetwork: Bool { MediaAddress.isAddress(url) }
 }
+
+extension MediaInterruption: StreamInterruption {}
 
 /// A video file or an address.
 private final class VideoDecoder: StreamDecoder {
-  private let url: String
-  private var source: VideoSource
-  /// What was met before the source began again.
-  private var errorCount = 0
-  private var damagedCount = 0
-  private var firstError = ""
+  private let source: VideoSource
 
-  init(_ url: String) throws(ImagingError) {
-    self.url = url
-    source = try VideoSource(url)
+  init(_ url: String, _ options: VideoSource.Options) throws(ImagingError) {
+    source = try VideoSource(url, threads: 1, options: options)
   }
 
-  var isLive: Bool { url.contains("://") && source.duration == nil }
+  var isLive: Bool { source.isLive }
   var rate: FrameRate? { source.rate }
 
   var damage: String? {
     let statistics = source.statistics
-    let errors = errorCount + statistics.errors
-    let damaged = damagedCount + statistics.damaged
-    guard errors > 0 || damaged > 0 else { return nil }
-    let first = firstError.isEmpty ? statistics.firstError : firstError
-    return "\(errors) packets could not be decoded, \(damaged) frames are damaged"
-      + (first.isEmpty ? "" : "; first: \(first)")
+    guard statistics.errors > 0 || statistics.damaged > 0 else { return nil }
+    return "\(statistics.errors) packets could not be decoded, \(statistics.damaged) frames are "
+      + "damaged" + (statistics.firstError.isEmpty ? "" : "; first: \(statistics.firstError)")
   }
 
   func next() throws(ImagingError) -> Frame? { try source.next() }
 
-  func rewind() throws(ImagingError) {
-    let statistics = source.statistics
-    errorCount += statistics.errors
-    damagedCount += statistics.damaged
-    if firstError.isEmpty { firstError = statistics.firstError }
-    source.close()
-    source = try VideoSource(url)
-  }
+  func rewind() throws(ImagingError) { try source.rewind() }
 }
 
 /// Picture files; one that cannot be read is passed over and counted.

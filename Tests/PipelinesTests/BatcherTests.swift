@@ -83,7 +83,9 @@ import Testing
   @Test func `gives single frames in turn`() {
     var batcher = batcher(streams: 3, batch: 1)
     for number in 0..<3 {
-      for lane in [0, 2] { #expect(batcher.offer(10 * lane + number, to: lane, at: .zero) == .accepted) }
+      for lane in [0, 2] {
+        #expect(batcher.offer(10 * lane + number, to: lane, at: .zero) == .accepted)
+      }
     }
     var order: [Int] = []
     while let frames = frames(batcher.start()) { order += frames }

@@ -187,11 +187,11 @@ private struct Driver {
     driver.send(.opened(isLive: true))
     driver.send(.frame)
     // The frame is being handed on: a full queue is not the camera's silence.
-    #expect(!driver.machine.check(at: driver.now + .seconds(60)))
+    #expect(driver.machine.check(at: driver.now + .seconds(60)) == false)
     driver.machine.begin(at: driver.now)
-    #expect(!driver.machine.check(at: driver.now + .seconds(4.9)))
+    #expect(driver.machine.check(at: driver.now + .seconds(4.9)) == false)
     #expect(driver.machine.state == .playing)
-    #expect(driver.machine.check(at: driver.now + .seconds(5)))
+    #expect(driver.machine.check(at: driver.now + .seconds(5)) == true)
     #expect(driver.machine.state == .silent)
     #expect(driver.fault(.interrupted) == .close)
     #expect(driver.retry() != nil)
@@ -202,7 +202,7 @@ private struct Driver {
     var driver = Driver { $0.isNetwork = true }
     driver.send(.opened(isLive: true))
     driver.machine.begin(at: driver.now)
-    #expect(driver.machine.check(at: driver.now + .seconds(6)))
+    #expect(driver.machine.check(at: driver.now + .seconds(6)) == true)
     #expect(driver.machine.handle(.frame, at: driver.now + .seconds(6)) == .read)
     #expect(driver.machine.state == .playing)
   }
@@ -210,17 +210,17 @@ private struct Driver {
   @Test func `files are never taken for silent`() {
     var driver = Driver()
     driver.machine.begin(at: .zero)
-    #expect(!driver.machine.check(at: .seconds(1000)))
+    #expect(driver.machine.check(at: .seconds(1000)) == false)
     driver.send(.opened(isLive: false))
     driver.machine.begin(at: .zero)
-    #expect(!driver.machine.check(at: .seconds(1000)))
+    #expect(driver.machine.check(at: .seconds(1000)) == false)
   }
 
   @Test func `an opening that does not keep to its limit is interrupted`() {
     var driver = Driver { $0.isNetwork = true }
     driver.machine.begin(at: .zero)
-    #expect(!driver.machine.check(at: .seconds(10)))
-    #expect(driver.machine.check(at: .seconds(11.1)))
+    #expect(driver.machine.check(at: .seconds(10)) == false)
+    #expect(driver.machine.check(at: .seconds(11.1)) == true)
     driver.now = .seconds(11.1)
     driver.fault(.interrupted)
     driver.send(.closed)
