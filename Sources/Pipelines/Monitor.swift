@@ -1,4 +1,4 @@
-internal import CLinux
+import CLinux
 
 /// A value that several threads share, with conditions to wait for.
 ///

@@ -19,6 +19,12 @@ public final class Pipeline: Sendable {
       _ sink: PipelineConfiguration.Sink, _ stream: String, _ rate: FrameRate?
     ) throws(PipelineError) -> any ResultSink
 
+  /// Opens the files that sinks name.
+  public static let openFiles: SinkOpener = {
+    (sink, stream, rate) throws(PipelineError) -> any ResultSink in
+    try ResultSinks.open(sink, stream: stream, rate: rate)
+  }
+
   private let core: PipelineCore
   private let hasRun = Atomic<Bool>(false)
 
@@ -34,7 +40,7 @@ public final class Pipeline: Sendable {
   public convenience init(
     _ configuration: PipelineConfiguration, model: Model, processing: Processing,
     program: Int = 0, isas: Set<ISA> = ISA.host, pool: FramePool? = nil,
-    sinks: @escaping SinkOpener
+    sinks: @escaping SinkOpener = Pipeline.openFiles
   ) throws(PipelineError) {
     try self.init(
       configuration, model: model, processing: processing, program: program, isas: isas,
