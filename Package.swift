@@ -98,7 +98,7 @@ let package = Package(
     .target(
       name: "TestSupport", path: "Tests/TestSupport", exclude: ["Servers"],
       swiftSettings: strict),
-    tests("Imaging", ["Imaging", "ModelFile", "Tensors"]),
+    tests("Imaging", ["Imaging", "Kernels", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "ModelFile", "TestSupport"]),
     tests(

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Kernels
 internal import ModelFile
 
 /// Delivers the rows of a frame as separate components, whatever its pixel format.
@@ -13,21 +14,43 @@ final class ComponentRows {
   }
 
   private let frame: Frame
-  private let red: RowBuffer<UInt8>?
-  private let green: RowBuffer<UInt8>?
-  private let blue: RowBuffer<UInt8>?
-  private let gray: RowBuffer<UInt8>?
-  private var constants: apus_yuv_constants
+  private let kernel: ImagingKernel
+  private lazy var red = RowBuffer<UInt8>(frame.width)
+  private lazy var green = RowBuffer<UInt8>(frame.width)
+  private lazy var blue = RowBuffer<UInt8>(frame.width)
+  private lazy var gray = RowBuffer<UInt8>(frame.width)
+  private let constants: RowBuffer<apus_yuv_constants>
 
   /// Prepares to read `frame`, which the object keeps alive.
-  init(_ frame: Frame, gray wantsGray: Bool) {
+  init(_ frame: Frame, _ kernel: ImagingKernel) {
     self.frame = frame
-    let isYUV = frame.format.isYUV
-    red = isYUV ? RowBuffer(frame.width) : nil
-    green = isYUV ? RowBuffer(frame.width) : nil
-    blue = isYUV ? RowBuffer(frame.width) : nil
-    gray = wantsGray && frame.format != .gray8 ? RowBuffer(frame.width) : nil
-    constants = YUV.toRGB(frame.matrix, frame.range)
+    self.kernel = kernel
+    constants = RowBuffer([YUV.toRGB(frame.matrix, frame.range)])
+  }
+
+  /// Describes row `y` to the kernels that resize rows: red, green and blue, converted on the fly
+  /// from YUV, or grey. Valid until the next call.
+  func describe(_ y: Int, gray isGray: Bool, in columns: inout apus_columns) {
+    columns.width = frame.width
+    columns.yuv = nil
+    if isGray {
+      let component = grayRow(y)
+      columns.channels = 1
+      columns.step = component.step
+      columns.source.0 = component.base
+      return
+    }
+    columns.channels = 3
+    if frame.format.isYUV {
+      let (luma, u, v, step) = samples(y)
+      columns.yuv = UnsafePointer(constants.pointer)
+      columns.step = step
+      columns.source = (luma, u, v)
+    } else {
+      let (red, green, blue) = rgb(y)
+      columns.step = red.step
+      columns.source = (red.base, green.base, blue.base)
+    }
   }
 
   /// Returns red, green and blue of row `y`.
@@ -47,35 +70,42 @@ final class ComponentRows {
     }
   }
 
-  /// Returns the grey of row `y`; the frame must have been opened for grey.
+  /// Returns the grey of row `y`.
   func grayRow(_ y: Int) -> Component {
     let (r, g, b) = rgb(y)
-    guard let gray else { return r }
-    apus_gray_row(r.base, g.base, b.base, Int64(r.step), Int64(frame.width), gray.pointer)
+    guard frame.format != .gray8 else { return r }
+    kernel.entry.pointee.gray_row(r.base, g.base, b.base, r.step, frame.width, gray.pointer)
     return Component(base: UnsafePointer(gray.pointer), step: 1)
   }
 
   private func converted(_ y: Int) -> (red: Component, green: Component, blue: Component) {
-    guard let red, let green, let blue else { preconditionFailure("rows of a YUV frame") }
+    let (luma, u, v, step) = samples(y)
+    kernel.entry.pointee.yuv_row(
+      luma, u, v, step, frame.width, constants.pointer, red.pointer, green.pointer, blue.pointer)
+    return (
+      Component(base: UnsafePointer(red.pointer), step: 1),
+      Component(base: UnsafePointer(green.pointer), step: 1),
+      Component(base: UnsafePointer(blue.pointer), step: 1)
+    )
+  }
+
+  /// Luma and chroma of row `y` of a YUV frame, and the step between chroma samples.
+  private func samples(
+    _ y: Int
+  ) -> (
+    luma: UnsafePointer<UInt8>, u: UnsafePointer<UInt8>, v: UnsafePointer<UInt8>, step: Int
+  ) {
     func samples(_ plane: Int, _ row: Int) -> UnsafePointer<UInt8> {
       let base = frame.planes[plane].base + row * frame.planes[plane].stride
       return UnsafePointer(base.assumingMemoryBound(to: UInt8.self))
     }
     let luma = samples(0, y)
     let first = samples(1, y / 2)
-    let (u, v, step): (UnsafePointer<UInt8>, UnsafePointer<UInt8>, Int64) =
-      switch frame.format {
-      case .nv12: (first, first + 1, 2)
-      case .nv21: (first + 1, first, 2)
-      default: (first, samples(2, y / 2), 1)
-      }
-    apus_yuv_row(
-      luma, u, v, step, Int64(frame.width), &constants, red.pointer, green.pointer, blue.pointer)
-    return (
-      Component(base: UnsafePointer(red.pointer), step: 1),
-      Component(base: UnsafePointer(green.pointer), step: 1),
-      Component(base: UnsafePointer(blue.pointer), step: 1)
-    )
+    switch frame.format {
+    case .nv12: return (luma, first, first + 1, 2)
+    case .nv21: return (luma, first + 1, first, 2)
+    default: return (luma, first, samples(2, y / 2), 1)
+    }
   }
 }
 

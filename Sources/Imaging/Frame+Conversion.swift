@@ -1,4 +1,4 @@
-internal import CKernels
+internal import Kernels
 public import ModelFile
 
 extension Frame {
@@ -22,12 +22,12 @@ extension Frame {
 
   /// Writes the rows of `source` into this frame, which is not YUV.
   private func fillRGB(from source: Frame) {
-    let rows = ComponentRows(source, gray: format == .gray8)
+    let rows = ComponentRows(source, .best(isas: ISA.host))
     for y in 0..<height {
       if format == .gray8 {
         let gray = rows.grayRow(y)
         let target = (planes[0].base + y * planes[0].stride).assumingMemoryBound(to: UInt8.self)
-        apus_gather_row(gray.base, Int64(gray.step), Int64(width), target)
+        for x in 0..<width { target[x] = gray.base[x * gray.step] }
         continue
       }
       let (red, green, blue) = rows.rgb(y)
@@ -58,7 +58,7 @@ extension Frame {
 
   /// Writes luma and chroma of `source` into this YUV frame.
   private func fillYUV(from source: Frame) {
-    let rows = ComponentRows(source, gray: false)
+    let rows = ComponentRows(source, .best(isas: ISA.host))
     let (lumaWeights, uWeights, vWeights) = YUV.rows(matrix, range)
     let base = range == .limited ? 16 : 0
     let half = 1 << 15

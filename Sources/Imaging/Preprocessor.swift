@@ -1,48 +1,108 @@
 internal import CKernels
+public import Kernels
 public import ModelFile
 public import Tensors
 
 /// Turns frames into a model's input in one pass: resize, crop or pad, channel order, numbers.
 ///
 /// No picture is stored in between; only a few rows are. The arithmetic on pixels is that of
-/// OpenCV's `cv2.resize`; then `y = (x · raw_scale/255 − mean) / std · input_scale`. Belongs to
-/// one thread at a time; tables are kept while the frames' size stays the same.
+/// OpenCV's `cv2.resize`; then `y = (x · raw_scale/255 − mean) / std · input_scale`, looked up in a
+/// table of the 256 bytes. Belongs to one thread at a time; plans are kept while the frames' size
+/// stays the same.
 public final class Preprocessor {
-  public let specification: ResolvedPreprocessing
-  private let channelOrder: Preprocessing.ChannelOrder
-  private let floatTables: [RowBuffer<Float>]
-  private let byteTables: [RowBuffer<UInt8>]
-  private let floatPads: [Float]
-  private let bytePads: [UInt8]
-  private var state: (mapping: InputMapping, plan: ResamplePlan, resampler: Resampler)?
-  private var rows: [RowBuffer<UInt8>] = []
+  /// How the numbers of pictures lie in memory.
+  public struct Form: Sendable, Hashable {
+    /// uint8, bfloat16 or float32.
+    public var type: ElementType
+    public var arrangement: ResolvedPreprocessing.Arrangement
 
-  public init(_ specification: ResolvedPreprocessing) {
+    public init(_ type: ElementType, _ arrangement: ResolvedPreprocessing.Arrangement) {
+      self.type = type
+      self.arrangement = arrangement
+    }
+  }
+
+  public let specification: ResolvedPreprocessing
+  /// The model's own form, or that which its first instruction makes of it.
+  public let form: Form
+  private let channelOrder: Preprocessing.ChannelOrder
+  private let kernel: ImagingKernel
+  private let table: NumberTable
+  /// Padding as wide as the picture: one row for all channels, or one for each.
+  private let padding: [RowBuffer<UInt8>]
+  private var state: (mapping: InputMapping, plan: ResamplePlan, resampler: Resampler)?
+
+  /// Makes a preprocessor that writes the model's declared input.
+  ///
+  /// - Parameter isas: the kernels that may be used; all give the same bits.
+  public convenience init(_ specification: ResolvedPreprocessing, isas: Set<ISA> = ISA.host) {
+    self.init(
+      specification, form: Form(specification.type, specification.arrangement), isas: isas
+    ) { $0 }
+  }
+
+  /// Makes a preprocessor that writes the numbers in another form.
+  ///
+  /// - Parameters:
+  ///   - isas: the kernels that may be used; all give the same bits.
+  ///   - convert: makes numbers of this form from those of the declared input; gets a picture of
+  ///     one row in the arrangement and type of the specification.
+  /// - Throws: what `convert` throws.
+  public init<E: Error>(
+    _ specification: ResolvedPreprocessing, form: Form, isas: Set<ISA> = ISA.host,
+    converting convert: (TensorBuffer) throws(E) -> TensorBuffer
+  ) throws(E) {
     self.specification = specification
+    self.form = form
+    kernel = .best(isas: isas)
+    let channels = specification.channels
+    channelOrder = specification.specification.channelOrder ?? (channels == 1 ? .gray : .rgb)
+    let numbers = try convert(Preprocessor.numbers(specification))
+    precondition(numbers.type == form.type, "\(numbers.type) numbers for \(form.type)")
+    let table = NumberTable(
+      numbers, channels: channels, isInterleaved: form.arrangement == .interleaved)
+    self.table = table
+    let width = specification.output.width
+    switch form.arrangement {
+    case .interleaved:
+      let pixel = table.pads.flatMap { $0 }
+      padding = [RowBuffer((0..<width).flatMap { _ in pixel })]
+    case .planar:
+      padding = table.pads.map { pad in RowBuffer((0..<width).flatMap { _ in pad }) }
+    }
+  }
+
+  /// The declared input's numbers for all bytes and for the padding: a picture of one row.
+  private static func numbers(_ specification: ResolvedPreprocessing) -> TensorBuffer {
     let declared = specification.specification
     let channels = specification.channels
-    channelOrder = declared.channelOrder ?? (channels == 1 ? .gray : .rgb)
     func part(_ values: [Double], _ channel: Int) -> Double {
       values.count > 1 ? values[channel] : values[0]
     }
-    func number(_ x: Double, _ channel: Int) -> Double {
-      (x * declared.rawScale / 255 - part(declared.mean, channel)) / part(declared.std, channel)
-        * declared.inputScale
+    func number(_ channel: Int, _ column: Int) -> Double {
+      let x = column < 256 ? Double(column) : part(declared.pad, channel)
+      return (x * declared.rawScale / 255 - part(declared.mean, channel))
+        / part(declared.std, channel) * declared.inputScale
     }
-    func byte(_ value: Double) -> UInt8 {
-      UInt8(min(max(value.rounded(.toNearestOrEven), 0), 255))
+    let columns = 0..<NumberTable.columnCount
+    let values: [Double]
+    let shape: Shape
+    switch specification.arrangement {
+    case .planar:
+      values = (0..<channels).flatMap { c in columns.map { number(c, $0) } }
+      shape = [1, channels, 1, columns.count]
+    case .interleaved:
+      values = columns.flatMap { x in (0..<channels).map { number($0, x) } }
+      shape = [1, 1, columns.count, channels]
     }
-    let range = 0..<channels
-    floatTables = range.map { c in RowBuffer((0..<256).map { Float(number(Double($0), c)) }) }
-    byteTables = range.map { c in RowBuffer((0..<256).map { byte(number(Double($0), c)) }) }
-    floatPads = range.map { Float(number(part(declared.pad, $0), $0)) }
-    bytePads = range.map { byte(number(part(declared.pad, $0), $0)) }
+    if specification.type == .float32 { return TensorBuffer(shape, values.map { Float($0) }) }
+    return TensorBuffer(
+      .uint8, shape,
+      values.map { UInt8(min(max($0.rounded(.toNearestOrEven), 0), 255)) })
   }
 
-  /// The bytes of one picture in the model's input.
-  public var sampleByteCount: Int {
-    specification.sampleElementCount * specification.type.byteCount
-  }
+  /// The bytes of one picture in the form that this preprocessor writes.
+  public var sampleByteCount: Int { specification.sampleElementCount * table.elementSize }
 
   /// Writes one picture into `target`, which has `sampleByteCount` bytes.
   ///
@@ -51,30 +111,24 @@ public final class Preprocessor {
   @discardableResult
   public func process(_ frame: Frame, into target: UnsafeMutableRawBufferPointer) -> InputMapping {
     precondition(target.count == sampleByteCount, "\(target.count) bytes for \(sampleByteCount)")
-    let plan = prepare(for: frame.size)
-    guard let mapping = state?.mapping, let base = target.baseAddress else {
-      preconditionFailure("a preprocessor without a plan")
-    }
-    let components = ComponentRows(frame, gray: channelOrder == .gray)
-    let order = channelOrder
-    let row: (Int) -> [ComponentRows.Component] = { y in
-      if order == .gray { return [components.grayRow(y)] }
-      let (red, green, blue) = components.rgb(y)
-      return order == .rgb ? [red, green, blue] : [blue, green, red]
-    }
+    let (mapping, plan, resampler) = prepare(for: frame.size)
+    guard let base = target.baseAddress else { return mapping }
+    let source = ComponentRows(frame, kernel)
     let output = specification.output
     let firstRow = mapping.top + plan.rows.lowerBound
+    let firstColumn = mapping.left + plan.columns.lowerBound
+    let lastColumn = firstColumn + plan.columns.count
+    var rows = emptyRows(count: plan.columns.count)
     for y in 0..<output.height {
       let slot = y - firstRow
-      if plan.rows.isEmpty || plan.columns.isEmpty || slot < 0 || slot >= plan.rows.count {
+      if plan.columns.isEmpty || slot < 0 || slot >= plan.rows.count {
         fill(base, row: y, columns: 0..<output.width)
         continue
       }
-      state?.resampler.resample(row: slot, from: row, into: rows)
-      let firstColumn = mapping.left + plan.columns.lowerBound
-      let lastColumn = firstColumn + plan.columns.count
+      resampler.resample(row: slot, from: source, into: &rows)
       fill(base, row: y, columns: 0..<firstColumn)
-      store(base, row: y, column: firstColumn, count: plan.columns.count)
+      aim(&rows, at: base, row: y, column: firstColumn)
+      kernel.entry.pointee.rows(&rows)
       fill(base, row: y, columns: lastColumn..<output.width)
     }
     return mapping
@@ -84,8 +138,13 @@ public final class Preprocessor {
   ///
   /// - Returns: the tensor [frames, …] and, per frame, where the source lies in it.
   public func tensor(of frames: [Frame]) -> (tensor: TensorBuffer, mappings: [InputMapping]) {
-    let tensor = TensorBuffer(
-      zeros: specification.type, specification.shape(batch: frames.count))
+    let (output, channels) = (specification.output, specification.channels)
+    let shape: Shape =
+      switch form.arrangement {
+      case .planar: [frames.count, channels, output.height, output.width]
+      case .interleaved: [frames.count, output.height, output.width, channels]
+      }
+    let tensor = TensorBuffer(zeros: form.type, shape)
     let size = sampleByteCount
     let mappings = tensor.withMutableBytes { bytes in
       frames.enumerated().map { index, frame in
@@ -100,10 +159,12 @@ public final class Preprocessor {
   }
 
   /// Brings plan and scratch rows up to date for sources of this size.
-  private func prepare(for source: Preprocessing.Size) -> ResamplePlan {
+  private func prepare(
+    for source: Preprocessing.Size
+  ) -> (mapping: InputMapping, plan: ResamplePlan, resampler: Resampler) {
     if let state, state.mapping.source == source {
-      self.state?.resampler.reset()
-      return state.plan
+      state.resampler.reset()
+      return state
     }
     let mapping = specification.mapping(source: source)
     func visible(_ offset: Int, _ inner: Int, _ outer: Int) -> Range<Int> {
@@ -115,49 +176,58 @@ public final class Preprocessor {
       columns: visible(mapping.left, mapping.resized.width, mapping.input.width),
       rows: visible(mapping.top, mapping.resized.height, mapping.input.height),
       interpolation: specification.specification.interpolation)
-    state = (mapping, plan, Resampler(plan, channels: specification.channels))
-    rows = (0..<specification.channels).map { _ in RowBuffer(plan.columns.count) }
-    return plan
+    let made = (mapping, plan, Resampler(plan, channelOrder, kernel))
+    state = made
+    return made
   }
 
-  /// Writes the resampled row as the model's numbers.
-  private func store(_ base: UnsafeMutableRawPointer, row: Int, column: Int, count: Int) {
-    for channel in 0..<specification.channels {
-      let (offset, step) = place(channel, row: row, column: column)
-      if specification.type == .float32 {
-        apus_lookup_f32_row(
-          rows[channel].pointer, floatTables[channel].pointer, Int64(count),
-          base.assumingMemoryBound(to: Float.self) + offset, Int64(step))
-      } else {
-        apus_lookup_u8_row(
-          rows[channel].pointer, byteTables[channel].pointer, Int64(count),
-          base.assumingMemoryBound(to: UInt8.self) + offset, Int64(step))
+  /// What all rows of a picture have in common.
+  private func emptyRows(count: Int) -> apus_rows {
+    var rows = apus_rows()
+    rows.channels = UInt32(specification.channels)
+    rows.element_size = UInt32(table.elementSize)
+    rows.is_interleaved = form.arrangement == .interleaved ? 1 : 0
+    rows.count = count
+    guard !table.isIdentity else { return rows }
+    rows.table.0 = UnsafeRawPointer(table.numbers[0].pointer)
+    rows.split.0 = UnsafePointer(table.splits[0].pointer)
+    if specification.channels == 3 {
+      rows.table.1 = UnsafeRawPointer(table.numbers[1].pointer)
+      rows.table.2 = UnsafeRawPointer(table.numbers[2].pointer)
+      rows.split.1 = UnsafePointer(table.splits[1].pointer)
+      rows.split.2 = UnsafePointer(table.splits[2].pointer)
+    }
+    return rows
+  }
+
+  /// Says where a row's numbers go.
+  private func aim(
+    _ rows: inout apus_rows, at base: UnsafeMutableRawPointer, row: Int, column: Int
+  ) {
+    let (width, height) = (specification.output.width, specification.output.height)
+    let (channels, size) = (specification.channels, table.elementSize)
+    switch form.arrangement {
+    case .interleaved:
+      rows.target.0 = base + (row * width + column) * channels * size
+    case .planar:
+      let first = base + (row * width + column) * size
+      rows.target.0 = first
+      if channels == 3 {
+        rows.target.1 = first + height * width * size
+        rows.target.2 = first + 2 * height * width * size
       }
     }
   }
 
   /// Writes padding.
   private func fill(_ base: UnsafeMutableRawPointer, row: Int, columns: Range<Int>) {
-    for channel in 0..<specification.channels {
-      let (offset, step) = place(channel, row: row, column: columns.lowerBound)
-      if specification.type == .float32 {
-        let target = base.assumingMemoryBound(to: Float.self) + offset
-        for i in 0..<columns.count { target[i * step] = floatPads[channel] }
-      } else {
-        let target = base.assumingMemoryBound(to: UInt8.self) + offset
-        for i in 0..<columns.count { target[i * step] = bytePads[channel] }
-      }
-    }
-  }
-
-  /// Where an element lies in the input, and the step to its right neighbour, in elements.
-  private func place(_ channel: Int, row: Int, column: Int) -> (offset: Int, step: Int) {
+    guard !columns.isEmpty else { return }
     let (width, height) = (specification.output.width, specification.output.height)
-    switch specification.arrangement {
-    case .planar: return ((channel * height + row) * width + column, 1)
-    case .interleaved:
-      let channels = specification.channels
-      return ((row * width + column) * channels + channel, channels)
+    let bytes = padding[0].count / width
+    for (channel, pattern) in padding.enumerated() {
+      let target = base + ((channel * height + row) * width + columns.lowerBound) * bytes
+      target.copyMemory(
+        from: UnsafeRawPointer(pattern.pointer), byteCount: columns.count * bytes)
     }
   }
 }

@@ -6,20 +6,23 @@
 // the covered fraction.
 internal import ModelFile
 
-/// The two source indices and the 11-bit weights of each target index.
+/// The source index and the 11-bit weights of each target index; the second source index is the
+/// next one, or the last.
 struct BilinearTable {
   let first: RowBuffer<Int32>
-  let second: RowBuffer<Int32>
-  let left: RowBuffer<Int16>
-  let right: RowBuffer<Int16>
+  /// Left and right of each target index, one after the other.
+  let weights: RowBuffer<Int16>
+  /// Says whether every target index is one source sample.
+  let isPicking: Bool
+  private let last: Int
 
   /// Makes the table of target indices `range` of `target`, for a source of `source` samples.
   init(source: Int, target: Int, range: Range<Int>, coversArea: Bool) {
     first = RowBuffer(range.count)
-    second = RowBuffer(range.count)
-    left = RowBuffer(range.count)
-    right = RowBuffer(range.count)
+    weights = RowBuffer(2 * range.count)
+    last = source - 1
     let scale = Double(source) / Double(target)
+    var isPicking = true
     for (slot, index) in range.enumerated() {
       var lower: Int
       var fraction: Float
@@ -35,10 +38,24 @@ struct BilinearTable {
       if lower < 0 { (lower, fraction) = (0, 0) }
       if lower >= source - 1 { (lower, fraction) = (source - 1, 0) }
       first.pointer[slot] = Int32(lower)
-      second.pointer[slot] = Int32(min(lower + 1, source - 1))
-      left.pointer[slot] = Int16(((1 - fraction) * 2048).rounded(.toNearestOrEven))
-      right.pointer[slot] = Int16((fraction * 2048).rounded(.toNearestOrEven))
+      let left = Int16(((1 - fraction) * 2048).rounded(.toNearestOrEven))
+      let right = Int16((fraction * 2048).rounded(.toNearestOrEven))
+      weights.pointer[2 * slot] = left
+      weights.pointer[2 * slot + 1] = right
+      if left != 2048 || right != 0 { isPicking = false }
     }
+    self.isPicking = isPicking
+  }
+
+  /// The two source indices of a target index and their weights; an index without weight is given
+  /// as the other.
+  func place(_ slot: Int) -> (first: Int, second: Int, left: Int32, right: Int32) {
+    let (left, right) = (weights.pointer[2 * slot], weights.pointer[2 * slot + 1])
+    let lower = Int(first.pointer[slot])
+    let upper = min(lower + 1, last)
+    return (
+      left == 0 ? upper : lower, right == 0 ? lower : upper, Int32(left), Int32(right)
+    )
   }
 }
 

@@ -7,6 +7,8 @@ import Instructions
 struct RunState: ~Copyable {
   let instructions: UnsafeMutablePointer<any Instruction>
   let count: Int
+  /// The instruction that a run begins with.
+  var first = 0
   let parts: Int
   let tensors: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   let scratch: UnsafeMutableRawPointer
@@ -70,7 +72,7 @@ struct RunState: ~Copyable {
     _ state: UnsafeMutablePointer<RunState>, _ context: borrowing ExecutionContext
   ) {
     let instructions = state.pointee.instructions
-    for index in 0..<state.pointee.count {
+    for index in state.pointee.first..<state.pointee.count {
       instructions[index].execute(context)
       guard finish(index, state, context) else { return }
     }
@@ -82,8 +84,11 @@ struct RunState: ~Copyable {
   ) {
     let instructions = state.pointee.instructions
     context.synchronize()
-    if context.part == 0 { times[0] = cl_nanoseconds() }
-    for index in 0..<state.pointee.count {
+    if context.part == 0 {
+      let start = cl_nanoseconds()
+      for index in 0...state.pointee.first { times[index] = start }
+    }
+    for index in state.pointee.first..<state.pointee.count {
       instructions[index].execute(context)
       guard finish(index, state, context) else { return }
       if context.part == 0 { times[index + 1] = cl_nanoseconds() }
@@ -97,7 +102,7 @@ struct RunState: ~Copyable {
       tensors: UnsafePointer(state.pointee.tensors), scratch: state.pointee.scratch, part: 0,
       parts: 1, barrier: nil, fault: state.pointee.fault)
     body(-1)
-    for index in 0..<state.pointee.count {
+    for index in state.pointee.first..<state.pointee.count {
       state.pointee.instructions[index].execute(context)
       guard finish(index, state, context) else { return }
       body(index)

@@ -10,6 +10,8 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
     public static let unknownPort = Code(description: "unknown port")
     /// A tensor has another type or shape, or too few bytes.
     public static let wrongTensor = Code(description: "wrong tensor")
+    /// The input was taken in its direct form and can no longer be set as declared.
+    public static let inputTaken = Code(description: "input taken")
     /// The program that was asked for is not in the model.
     public static let noSuchProgram = Code(description: "no such program")
     /// There is not enough memory.

@@ -15,7 +15,7 @@ extension Session {
   /// - Throws: `RuntimeError` for another type or shape, naming both.
   public func setInput(_ index: Int, _ tensor: TensorBuffer) throws(RuntimeError) {
     try claimed { () throws(RuntimeError) in
-      let port = try port(index, of: program.inputs, "input")
+      let port = try declaredInput(index)
       guard port.type == tensor.type, port.shape == tensor.shape else {
         throw RuntimeError(
           .wrongTensor,
@@ -85,7 +85,7 @@ extension Session {
     _ index: Int, _ body: (UnsafeMutableRawBufferPointer) -> R
   ) throws(RuntimeError) -> R {
     try claimed { () throws(RuntimeError) in
-      body(bytes(of: try port(index, of: program.inputs, "input").operand))
+      body(bytes(of: try declaredInput(index).operand))
     }
   }
 
@@ -108,7 +108,7 @@ extension Session {
     input index: Int, to bytes: UnsafeRawBufferPointer?
   ) throws(RuntimeError) {
     try claimed { () throws(RuntimeError) in
-      let port = try port(index, of: program.inputs, "input")
+      let port = try declaredInput(index)
       try bind(port, "input", to: bytes.map { UnsafeMutableRawBufferPointer(mutating: $0) })
     }
   }
@@ -153,7 +153,7 @@ extension Session {
     try claimed { () throws(RuntimeError) in copy(of: operand) }
   }
 
-  private func bytes(of operand: Operand) -> UnsafeMutableRawBufferPointer {
+  func bytes(of operand: Operand) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(
       start: table[Int(operand.index)], count: program.tensors[Int(operand.index)].byteCount)
   }
@@ -178,7 +178,18 @@ extension Session {
     return result
   }
 
-  private func port(
+  /// An input that is given as it is declared.
+  private func declaredInput(_ index: Int) throws(RuntimeError) -> Program.Port {
+    let port = try port(index, of: program.inputs, "input")
+    guard taken[index] == nil else {
+      throw RuntimeError(
+        .inputTaken, "this session's input was taken in its direct form; use withDirectInput",
+        place: "input \"\(port.name)\"")
+    }
+    return port
+  }
+
+  func port(
     _ index: Int, of ports: [Program.Port], _ kind: String
   ) throws(RuntimeError) -> Program.Port {
     guard ports.indices.contains(index) else {

@@ -49,6 +49,10 @@ public final class Session: @unchecked Sendable {
   /// The threads of a run.
   public let threadCount: Int
   public let memory: Memory
+  /// The kernels that may be used.
+  public let isas: Set<ISA>
+  /// The inputs whose conversion is left out, by place.
+  var taken: [Int: DirectInput] = [:]
   private let arena: MemoryBlock
   private let scratch: MemoryBlock
   private let alone: PreparedProgram
@@ -70,6 +74,7 @@ public final class Session: @unchecked Sendable {
     self.weights = weights
     let threads = options.threads ?? WorkerPool.recommendedThreadCount
     threadCount = threads
+    isas = options.isas
     if threads != 1 { try WorkerPool.prepare(threads: threads) }
     roots = try ProgramCheck.check(program, weightByteCount: weights.byteCount)
     alone = try PreparedProgram(program, isas: options.isas, parts: 1)
@@ -125,6 +130,12 @@ public final class Session: @unchecked Sendable {
       return UnsafeMutableRawPointer(mutating: weights.base) + start + offset
     case .unplaced, .view: return nil
     }
+  }
+
+  /// Makes runs begin after the first `count` instructions.
+  func skip(_ count: Int) {
+    aloneState.pointee.first = count
+    togetherState?.pointee.first = count
   }
 
   // MARK: Running

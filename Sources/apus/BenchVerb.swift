@@ -21,6 +21,9 @@ enum BenchVerb: Verb {
   static let streams = Option.integer(
     "streams", in: 1...1024, help: "sessions that run side by side (1)")
   static let layers = Flag("layers", help: "the time of each instruction")
+  static let preprocessing = Option.text(
+    "preprocessing", "WxH:FORMAT",
+    help: "time from a frame, such as 1920x1080:nv12, to the model's input")
   static let machine = Flag("machine", help: "measure the machine's own peaks instead of a model")
 
   static let command = Command(
@@ -28,18 +31,27 @@ enum BenchVerb: Verb {
     discussion: """
       Times runs on bound buffers, copies excluded, after 3 runs and 0.4 s of warm-up. load_ms is \
       the time from opening the file until a run is possible; first_ms is the first run; *_mb are \
-      MiB; gop is 10⁹ operations per run (2 per multiply-add).
+      MiB; gop is 10⁹ operations per run (2 per multiply-add). --preprocessing times no run, but \
+      one thread that puts frames into the input of a model that declares how; the frames hold \
+      64 MiB, so that none waits in a cache.
       """,
     arguments: [model],
     options: [
       input, shape, SharedOptions.precision, SharedOptions.threads, streams, runs, seconds,
-      SharedOptions.isa, layers, machine, SharedOptions.json,
+      SharedOptions.isa, layers, preprocessing, machine, SharedOptions.json,
     ],
-    examples: ["apus bench detector.apus --threads 1 --layers", "apus bench --machine --json"])
+    examples: [
+      "apus bench detector.apus --threads 1 --layers",
+      "apus bench detector.apus --preprocessing 1920x1080:nv12",
+      "apus bench --machine --json",
+    ])
 
   static func run(_ given: Given) throws -> ExitCode {
     if given[machine] { return try MachineBench(given).run() }
     guard !given[model].isEmpty else { throw UsageError("MODEL is missing; or give --machine") }
+    if let source = given[preprocessing] {
+      return try PreprocessingBench(given, source: source).run()
+    }
     return try ModelBench(given).run()
   }
 }

@@ -1,10 +1,14 @@
-// Row kernels of the image path: colour conversion, resizing, conversion to the model's numbers.
+// The image path: colour conversion, resizing, conversion to the model's numbers, row by row.
 //
-// No function allocates, fails or keeps state. Sizes are in elements. Rows may be unaligned; no
-// function reads or writes outside the extents stated.
+// A picture is resized in two steps: `columns` makes a source row as wide as the target, in whole
+// numbers of 1/128; `rows` blends two such rows, rounds to 8 bits, looks the bytes up and stores
+// the model's numbers. All kernels give the same bits: the arithmetic is that of integers, or of
+// floats in a fixed order. No function allocates, fails or keeps state, reads or writes outside
+// the extents stated. Sizes are in elements; rows may be unaligned.
 #ifndef APUS_IMAGING_H
 #define APUS_IMAGING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 // The constants of a YUV to RGB conversion, in 20-bit fixed point:
@@ -19,45 +23,74 @@ typedef struct {
   int32_t blue_u;
 } apus_yuv_constants;
 
-// Converts `count` pixels of one row. `u` and `v` hold (count + 1) / 2 samples, `chroma_step` apart
-// (1: planar, 2: interleaved; nothing else). Each chroma sample stands for two pixels.
-void apus_yuv_row(const uint8_t *luma, const uint8_t *u, const uint8_t *v, int64_t chroma_step,
-                  int64_t count, const apus_yuv_constants *constants, uint8_t *restrict red,
-                  uint8_t *restrict green, uint8_t *restrict blue);
+// target[c][i] = (x(first[i]) · left[i] + x(min(first[i] + 1, width − 1)) · right[i]) >> 4, x being
+// channel c of the source row. The weights have 11 bits and sum to about 2048.
+struct apus_columns {
+  // Without `yuv`: the first sample of each channel. With it: luma, U and V, each chroma sample
+  // standing for two pixels; the channels are then red, green and blue.
+  const uint8_t *source[3];
+  ptrdiff_t step;                 // from sample to sample; with `yuv` of the chroma only: 1 or 2
+  const apus_yuv_constants *yuv;  // null: the samples are the channels
+  size_t width;                   // pixels of the source row, at least 1
+  const int32_t *first;           // by column, never falling, less than width
+  const int16_t *weights;         // by column: left, right
+  uint32_t channels;              // 1 or 3; 3 with `yuv`
+  uint32_t is_picking;            // 1: every left weight is 2048 and every right one 0
+  size_t count;                   // columns
+  uint32_t *scratch;              // 2 · count elements
+  int16_t *target[3];
+};
 
-// Takes `count` samples that lie `step` apart.
-void apus_gather_row(const uint8_t *source, int64_t step, int64_t count, uint8_t *restrict target);
+// b = ((upper · upper_weight) >> 16) + ((lower · lower_weight) >> 16), then (b + 2) >> 2 saturated
+// to 8 bits, or the bytes given; looked up and stored.
+struct apus_rows {
+  const int16_t *upper[3];  // of `columns`
+  const int16_t *lower[3];
+  int32_t upper_weight;     // 0 … 2048
+  int32_t lower_weight;
+  const uint8_t *bytes[3];  // the pixels themselves, by channel; null: blend
+  const void *table[3];     // 256 elements by channel; null: elements are the bytes
+  const uint8_t *split[3];  // the same elements by the places of their bytes: 256 lowest, …
+  uint32_t element_size;    // 1, 2 or 4 bytes
+  uint32_t channels;        // 1 or 3
+  uint32_t is_interleaved;  // 1: target[0] has the channels of a pixel side by side
+  size_t count;             // pixels
+  void *target[3];
+};
 
-// Grey of `count` pixels: (r·4899 + g·9617 + b·1868 + 2^13) >> 14. Samples lie `step` apart.
-void apus_gray_row(const uint8_t *red, const uint8_t *green, const uint8_t *blue, int64_t step,
-                   int64_t count, uint8_t *restrict target);
+struct apus_imaging_kernel {
+  const char *name;
+  uint32_t isa;      // enum apus_isa
+  const char *flag;  // a processor flag that the kernel needs beyond the ISA; null: none
+  void (*columns)(const struct apus_columns *);
+  void (*rows)(const struct apus_rows *);
 
-// Bilinear resize of a row: target[i] = source[first[i]·step] · left[i] + source[second[i]·step] ·
-// right[i]; the weights have 11 bits and sum to 2048.
-void apus_resize_row(const uint8_t *source, int64_t step, const int32_t *first,
-                     const int32_t *second, const int16_t *left, const int16_t *right,
-                     int64_t count, int32_t *restrict target);
+  // Converts `count` pixels of one row. `u` and `v` hold (count + 1) / 2 samples, `chroma_step`
+  // apart (1: planar, 2: interleaved; nothing else). Each chroma sample stands for two pixels.
+  void (*yuv_row)(
+      const uint8_t *luma, const uint8_t *u, const uint8_t *v, ptrdiff_t chroma_step, size_t count,
+      const apus_yuv_constants *constants, uint8_t *restrict red, uint8_t *restrict green,
+      uint8_t *restrict blue);
 
-// Blends two rows of apus_resize_row with 11-bit weights and rounds to 8 bits.
-void apus_blend_rows(const int32_t *upper, const int32_t *lower, int32_t upper_weight,
-                     int32_t lower_weight, int64_t count, uint8_t *restrict target);
+  // Grey of `count` pixels: (r·4899 + g·9617 + b·1868 + 2^13) >> 14. Samples lie `step` apart.
+  void (*gray_row)(
+      const uint8_t *red, const uint8_t *green, const uint8_t *blue, ptrdiff_t step, size_t count,
+      uint8_t *restrict target);
 
-// Area resize of a row: target[i] = Σ source[k·step] · weights[k], k in the i-th run of
-// `run_first[i] ..< run_first[i] + run_count[i]`, its weights one after the other.
-void apus_area_row(const uint8_t *source, int64_t step, const int32_t *run_first,
-                   const int32_t *run_count, const float *weights, int64_t count,
-                   float *restrict target);
+  // Area resize of a row: target[i] = Σ source[k·step] · weights[k], k in the i-th run of
+  // `run_first[i] ..< run_first[i] + run_count[i]`, its weights one after the other.
+  void (*area_row)(
+      const uint8_t *source, ptrdiff_t step, const int32_t *run_first, const int32_t *run_count,
+      const float *weights, size_t count, float *restrict target);
 
-// sum[i] += row[i] · weight.
-void apus_accumulate_row(const float *row, float weight, int64_t count, float *restrict sum);
+  // sum[i] += row[i] · weight.
+  void (*accumulate_row)(const float *row, float weight, size_t count, float *restrict sum);
 
-// Rounds to nearest (ties to even) and saturates to 8 bits.
-void apus_round_row(const float *sum, int64_t count, uint8_t *restrict target);
+  // Rounds to nearest (ties to even) and saturates to 8 bits.
+  void (*round_row)(const float *sum, size_t count, uint8_t *restrict target);
+};
 
-// target[i·step] = table[source[i]].
-void apus_lookup_f32_row(const uint8_t *source, const float *table, int64_t count,
-                         float *restrict target, int64_t step);
-void apus_lookup_u8_row(const uint8_t *source, const uint8_t *table, int64_t count,
-                        uint8_t *restrict target, int64_t step);
+// The kernels of this build, best first, the portable one last; `count` is set to their number.
+const struct apus_imaging_kernel *apus_imaging_kernels(size_t *count);
 
 #endif

@@ -5,6 +5,7 @@ import Imaging
 import Instructions
 import ModelFile
 import Options
+import Pipelines
 import Runtime
 import Tensors
 import Texts
@@ -14,10 +15,8 @@ struct FrameRun {
   private let given: Given
   private let files: [String]
   private let session: Session
-  private let preprocessor: Preprocessor
+  private let input: PictureInput
   private let detector: Detector?
-  private let input: Int
-  private let batch: Int
   private let times = StageTimes(["decode", "preprocess", "infer", "postprocess", "sink"])
 
   init(_ given: Given, files: [String]) throws {
@@ -35,14 +34,13 @@ struct FrameRun {
       throw UsageError(
         "\(path) has \(session.inputs.count) inputs; give them as tensors in one .npz file")
     }
-    input = 0
     guard let text = processing.inputs.first(where: { $0.name == port.name })?.text else {
       throw FrameRun.missingPreprocessing(path, port)
     }
-    preprocessor = Preprocessor(
+    input = PictureInput(
+      session,
       try Preprocessing(parsing: text).resolved(
         input: port.name, shape: port.shape, type: port.type))
-    batch = port.shape.dimensions.first ?? 1
     detector = try processing.postprocessing.map { text in
       try Detector(Postprocessing(serialised: text))
     }
@@ -94,7 +92,7 @@ struct FrameRun {
     var pending: [Frame] = []
     while let frame = try times.measure("decode", { try source.next() }) {
       pending.append(frame)
-      if pending.count == batch {
+      if pending.count == input.batchSize {
         try process(pending, from: count, source, sinks)
         count += pending.count
         progress.advance(by: pending.count)
@@ -113,14 +111,9 @@ struct FrameRun {
     _ frames: [Frame], from first: Int, _ source: FrameInput, _ sinks: RunOutputs
   ) throws {
     var mappings: [InputMapping] = []
-    let size = preprocessor.sampleByteCount
     try times.measure("preprocess") {
-      try session.withInput(input) { bytes in
-        for (index, frame) in frames.enumerated() {
-          let slot = UnsafeMutableRawBufferPointer(
-            rebasing: bytes[index * size..<(index + 1) * size])
-          mappings.append(preprocessor.process(frame, into: slot))
-        }
+      for (index, frame) in frames.enumerated() {
+        mappings.append(try input.write(frame, sample: index))
       }
     }
     try times.measure("infer") { try session.run() }

@@ -1,0 +1,5 @@
+// The image path for any processor.
+#include "imaging.h"
+
+#define FUNCTION(name) apus_imaging_##name##_reference
+#include "generic.h"
