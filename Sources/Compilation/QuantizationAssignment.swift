@@ -2,10 +2,6 @@ import Graphs
 import Operators
 import Tensors
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// What an int8 program of a float model is made from.
 public struct QuantizationOptions: Sendable {
   public var ranges: Ranges
@@ -14,14 +10,15 @@ public struct QuantizationOptions: Sendable {
   /// The names of nodes that compute in float32 whatever they could.
   public var floatNodes: Set<String>
   /// How far the scales of a convolution's input channels follow their own ranges, which costs
-  /// precision of the weights: 0, one scale for all; 1, each its own; 0.5, in between.
-  public var equalization: Float
+  /// precision of the weights: 0, one scale for all; 1, each its own; nil: what promises the least
+  /// error, for every value anew.
+  public var equalization: Float?
   /// The means of values, for the correction of biases; nil: none.
   package var means: ChannelMeans?
 
   public init(
     ranges: Ranges, isSymmetric: Bool = false, floatNodes: Set<String> = [],
-    equalization: Float = 0.5
+    equalization: Float? = nil
   ) {
     self.ranges = ranges
     self.isSymmetric = isSymmetric
@@ -43,7 +40,7 @@ struct QuantizationAssignment {
   private(set) var graph: Graph
   private let ranges: Ranges
   private let isSymmetric: Bool
-  private let equalization: Float
+  private let equalization: Float?
   private let users: [Graph.ValueID: [Graph.Node]]
   private let producers: [Graph.ValueID: Graph.Node]
   private var groups = ValueGroups()
@@ -211,7 +208,8 @@ struct QuantizationAssignment {
     let uses = readers.map { channelUse($0, of: id) }
     guard uses.allSatisfy({ $0 != nil }) else { return nil }
     if uses.allSatisfy({ $0 == .free }) { return freeScales(channels, range) }
-    return equalization > 0 ? foldedScales(channels, range) : nil
+    let exponent = equalization ?? EqualizationChoice(channels, range, readers, graph).exponent
+    return exponent > 0 ? foldedScales(channels, range, exponent) : nil
   }
 
   private func channelUse(_ node: Graph.Node, of id: Graph.ValueID) -> ChannelUse? {
@@ -227,13 +225,10 @@ struct QuantizationAssignment {
     }
   }
 
-  /// A channel that calibration hardly saw alive keeps a share of the common range.
-  private static let leastShare: Float = 1 / 64
-
   private func freeScales(
     _ channels: [ValueRange.Channel], _ range: ValueRange
   ) -> Quantization {
-    let share = QuantizationAssignment.leastShare
+    let share = EqualizationChoice.leastShare
     let own = channels.map { channel in
       Quantization(
         low: min(max(channel.low, range.low), range.low * share),
@@ -245,24 +240,13 @@ struct QuantizationAssignment {
 
   /// One zero point, and scales between the common one and each channel's own.
   private func foldedScales(
-    _ channels: [ValueRange.Channel], _ range: ValueRange
+    _ channels: [ValueRange.Channel], _ range: ValueRange, _ exponent: Float
   ) -> Quantization? {
     let common = Quantization(low: range.low, high: range.high, symmetric: isSymmetric)
-    let zero = common.zeroPoints[0]
-    let (low, high) = (min(range.low, 0), max(range.high, 0))
-    let scales = channels.map { channel -> Float in
-      // The share of the common range that the channel fills, at its fuller end.
-      let below = low < 0 ? min(max(channel.low, low), 0) / low : 0
-      let above = high > 0 ? max(min(channel.high, high), 0) / high : 0
-      let share = max(below, above, QuantizationAssignment.leastShare)
-      return common.scales[0] * power(share, equalization)
-    }
+    let factors = EqualizationChoice.factors(channels, range, exponent)
     return Quantization(
-      scales: scales, zeroPoints: [Int32](repeating: zero, count: scales.count), axis: 1)
-  }
-
-  private func power(_ base: Float, _ exponent: Float) -> Float {
-    exponent == 1 ? base : exponent == 0.5 ? base.squareRoot() : pow(base, exponent)
+      scales: factors.map { common.scales[0] * $0 },
+      zeroPoints: [Int32](repeating: common.zeroPoints[0], count: factors.count), axis: 1)
   }
 
   private func isDepthwise(_ node: Graph.Node) -> Bool {

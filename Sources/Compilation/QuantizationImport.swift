@@ -33,6 +33,18 @@ struct QuantizationImport: GraphPass {
       rewriter.remove(index)
       if rewriter.users(of: q).isEmpty && !rewriter.isOutput(q) { rewriter.remove(maker) }
     }
+    settleQuantized(&rewriter)
+  }
+
+  /// Lets what is only quantised, as at the end of a quantised model, have 8 bits by itself.
+  private func settleQuantized(_ rewriter: inout Rewriter) {
+    for index in rewriter.nodeIndices where rewriter[index].op is QuantizeLinear {
+      guard let x = rewriter[index].inputs[0], let known = parameters(rewriter, index, type: nil),
+        rewriter.producer(of: x) != nil, rewriter.graph[x].quantization == nil,
+        rewriter.constant(x) == nil, !rewriter.isOutput(x), rewriter.users(of: x) == [index]
+      else { continue }
+      rewriter.setQuantization(known, of: x)
+    }
   }
 
   /// The quantisation that a node's constant parameters say.

@@ -9,16 +9,11 @@ import Tensors
 /// Looks at a compiled program beside its float program, for `CompilationReport`.
 public struct ReportBuilder {
   private let compiled: CompiledProgram
-  private let float: CompiledProgram
   /// The opcodes that each node became.
   private let opcodes: [String: Set<String>]
 
-  /// - Throws: `CompileError` where the float program cannot be compiled.
-  public init(_ compiled: CompiledProgram) throws(CompileError) {
+  public init(_ compiled: CompiledProgram) {
     self.compiled = compiled
-    float =
-      compiled.precision == .fp32
-      ? compiled : try Compiler().compile(compiled.origin, shapes: compiled.shapes)
     var opcodes: [String: Set<String>] = [:]
     let program = compiled.lowered.program
     for (instruction, origin) in zip(program.instructions, program.origins) {
@@ -32,10 +27,13 @@ public struct ReportBuilder {
   /// Every node that computes something, with the similarity of its result on a sample.
   ///
   /// - Parameter sample: in the order of the program's inputs; nil: without similarities.
-  /// - Throws: `CompileError` where the programs cannot run on it.
+  /// - Throws: `CompileError` where the float program cannot be compiled, or one cannot run on it.
   public func layers(_ sample: [TensorBuffer]?) throws(CompileError) -> [CompilationReport.Layer] {
     var similarities: [String: Similarity] = [:]
     if let sample {
+      let float =
+        compiled.precision == .fp32
+        ? compiled : try Compiler().compile(compiled.origin, shapes: compiled.shapes)
       let (target, reference) = (try values(compiled, sample), try values(float, sample))
       let comparison: Comparison
       do throws(AccuracyError) {

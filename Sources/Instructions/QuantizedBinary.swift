@@ -10,9 +10,10 @@ import Tensors
 /// arithmetic ones of `Binary`. A uint8 y is saturate(round(v · (1 / scale)) + zero point), ties to
 /// even, NaN becomes 0.
 ///
-/// A plain sum of bytes with one scale each is computed as ONNX Runtime does, so that models with
-/// their own scales keep their bits: round(a · p + (b · q + zy − (za · p + zb · q))), p = sa / sy,
-/// q = sb / sy.
+/// A plain sum of bytes with one scale each is computed as ONNX Runtime does with signed bytes, so
+/// that models with their own scales keep their bits:
+/// round(a · p + (b · q + zy − (za · p + zb · q))), p = sa / sy, q = sb / sy, where a, b, za, zb
+/// and zy are 128 less than here.
 package struct QuantizedBinary: Instruction {
   package static let opcode = "binary_int8"
 
@@ -90,8 +91,8 @@ package struct QuantizedBinary: Instruction {
       ratioA = a.scales[0] / y.scales[0]
       ratioB = b.scales[0] / y.scales[0]
       base =
-        Float(y.zeroPoints[0])
-        - (ratioA * Float(a.zeroPoints[0]) + ratioB * Float(b.zeroPoints[0]))
+        Float(y.zeroPoints[0] - 128)
+        - (ratioA * Float(a.zeroPoints[0] - 128) + ratioB * Float(b.zeroPoints[0] - 128))
     }
 
     /// Adds bytes that lie apart.
@@ -100,9 +101,9 @@ package struct QuantizedBinary: Instruction {
       _ steps: SIMD4<Int>, count: Int
     ) {
       for i in 0..<count {
-        let p = a.load(fromByteOffset: i * steps[0], as: UInt8.self)
-        let q = b.load(fromByteOffset: i * steps[1], as: UInt8.self)
-        let sum = (Float(p) * ratioA + (Float(q) * ratioB + base)).rounded(.toNearestOrEven)
+        let p = Float(a.load(fromByteOffset: i * steps[0], as: UInt8.self)) - 128
+        let q = Float(b.load(fromByteOffset: i * steps[1], as: UInt8.self)) - 128
+        let sum = (p * ratioA + (q * ratioB + base)).rounded(.toNearestOrEven) + 128
         // A NaN fails the comparison.
         y.storeBytes(
           of: sum > 0 ? UInt8(min(sum, 255)) : 0, toByteOffset: i * steps[2], as: UInt8.self)

@@ -21,7 +21,7 @@ struct CompilationPage {
   ///   - model: the path of the source model.
   ///   - contents: what was written to `file`.
   func write(to path: String, model: String, contents: ModelContents, file: String) throws {
-    let builder = try ReportBuilder(compiled)
+    let builder = ReportBuilder(compiled)
     var random = RandomInputs()
     let inputs = sample ?? random.tensors(for: compiled.lowered.program.inputs)
     var report = CompilationReport(

@@ -188,7 +188,7 @@ enum CompileVerb: Verb {
           + "\(NumberText.bytes(variant.weightByteCount))\n")
     }
     if let program = programs.first, program.precision == .int8 {
-      for note in try ReportBuilder(program).notes {
+      for note in ReportBuilder(program).notes {
         Console.diagnose("\(note.subject): \(note.text)\n")
       }
     }

@@ -140,12 +140,12 @@ private func calibrated(
 @Suite struct MethodChoiceTests {
   @Test func `auto is at least as good as every method`() throws {
     let (graph, _, sample) = try calibrated("mobilenetv3-legacy14")
-    let calibrator = try Calibrator(Compiler().compile(graph))
+    let float = try Compiler().compile(graph)
+    let calibrator = try Calibrator(float)
     let observer = try calibrator.observer()
     try observer.observe(sample, sample: 0, name: "sample")
     let choice = try MethodChoice(
-      graph, shapes: InputShapes(), calibration: calibrator.calibration([observer]),
-      samples: [sample])
+      float, calibrator, calibration: calibrator.calibration([observer]), samples: [sample])
     #expect(Set(RangeMethod.allCases.map(\.rawValue)).isSubset(of: choice.trials.map(\.name)))
     #expect(choice.options.ranges.method.hasPrefix("auto: "))
   }
@@ -166,7 +166,7 @@ private func calibrated(
     let compiled = try Compiler(
       precision: .int8, quantization: QuantizationOptions(ranges: ranges)
     ).compile(graph)
-    let builder = try ReportBuilder(compiled)
+    let builder = ReportBuilder(compiled)
     let layers = try builder.layers(sample)
     let convolutions = layers.filter { $0.operatorName == "Conv" }
     #expect(!convolutions.isEmpty)
@@ -182,7 +182,7 @@ private func calibrated(
     let compiled = try Compiler(
       precision: .int8, quantization: QuantizationOptions(ranges: ranges)
     ).compile(graph)
-    let notes = try ReportBuilder(compiled).notes
+    let notes = ReportBuilder(compiled).notes
     #expect(notes.contains { $0.text.contains("8-bit states would add up") })
   }
 }

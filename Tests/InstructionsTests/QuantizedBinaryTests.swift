@@ -103,12 +103,13 @@ import Testing
     {
       let (ratioA, ratioB) =
         (scales[0].scales[0] / scales[2].scales[0], scales[1].scales[0] / scales[2].scales[0])
-      let (zeroA, zeroB) = (Float(scales[0].zeroPoints[0]), Float(scales[1].zeroPoints[0]))
-      let base = Float(scales[2].zeroPoints[0]) - (ratioA * zeroA + ratioB * zeroB)
+      let zeros = scales.map { Float($0.zeroPoints[0]) - 128 }
+      let base = zeros[2] - (ratioA * zeros[0] + ratioB * zeros[1])
       let (x, z) = (a.elements().bytes, b.elements().bytes)
       return (0..<y.shape.elementCount).map { index in
-        let sum = Float(x[p[index]]) * ratioA + (Float(z[q[index]]) * ratioB + base)
-        return UInt32(min(max(sum.rounded(.toNearestOrEven), 0), 255))
+        let (left, right) = (Float(x[p[index]]) - 128, Float(z[q[index]]) - 128)
+        let sum = left * ratioA + (right * ratioB + base)
+        return UInt32(min(max(sum.rounded(.toNearestOrEven) + 128, 0), 255))
       }
     }
     return (0..<y.shape.elementCount).map { index in

@@ -64,8 +64,8 @@ struct apus_quantize_planes {
 // y[r][i] = f(a[r][i] function b[r][i]); y may be an operand whose elements lie at the same places
 // and have the same size.
 //
-// `linear`: a sum of bytes with one scale each and no function, in the bytes themselves:
-// y = clamp(round(a · ratio_a + (b · ratio_b + base)), 0, 255).
+// `linear`: a sum of bytes with one scale each and no function, in the bytes less 128:
+// y = clamp(round((a − 128) · ratio_a + ((b − 128) · ratio_b + base)) + 128, 0, 255).
 struct apus_quantized_binary {
   struct apus_quantized_operand a, b;
   struct apus_quantized_result y;

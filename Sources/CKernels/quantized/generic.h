@@ -296,14 +296,14 @@ INLINE void binary_rows(
   }
 }
 
-// The bytes of 16 columns as numbers.
-INLINE Reals raw_bytes(
+// The bytes of 16 columns, less 128, as numbers.
+INLINE Reals signed_bytes(
     const struct apus_quantized_operand *c, size_t r, size_t i, size_t count) {
   const uint8_t *p = (const uint8_t *)c->data + (ptrdiff_t)r * c->row;
   Integers whole;
   widen_bytes(c->step ? load_bytes(p + i, count) : (B16){0} + p[0], whole.v);
   Reals x;
-  EACH_PART x.v[j] = __builtin_convertvector(whole.v[j], V);
+  EACH_PART x.v[j] = __builtin_convertvector(whole.v[j] - 128, V);
   return x;
 }
 
@@ -311,15 +311,16 @@ static void linear_rows(const struct apus_quantized_binary *call) {
   const struct apus_quantized_binary own = *call, *c = &own;
   const V ratio_a = M(splat)(c->ratio_a), ratio_b = M(splat)(c->ratio_b);
   const V base = M(splat)(c->base);
-  const Integers none = {0};
+  Integers middle;
+  EACH_PART middle.v[j] = (__typeof__(middle.v[0])){0} + 128;
   for (size_t r = 0; r < c->rows; r++) {
     for (size_t i = 0; i < c->count; i += WIDE) {
       const size_t some = least(c->count - i, WIDE);
-      Reals p = raw_bytes(&c->a, r, i, some);
-      const Reals q = raw_bytes(&c->b, r, i, some);
+      Reals p = signed_bytes(&c->a, r, i, some);
+      const Reals q = signed_bytes(&c->b, r, i, some);
       EACH_PART p.v[j] = p.v[j] * ratio_a + (q.v[j] * ratio_b + base);
       uint8_t *y = (uint8_t *)c->y.data + (ptrdiff_t)r * c->y.row + i;
-      store_bytes(y, narrow_reals(p.v, none.v), some);
+      store_bytes(y, narrow_reals(p.v, middle.v), some);
     }
   }
 }

@@ -44,7 +44,12 @@ package struct MethodChoice: Sendable {
   private static let smallOperationCount = 20_000_000
   /// The samples that single layers are judged by, and the operations that this may take.
   private static let searchSampleCount = 2
-  private static let searchBudget = 300_000_000_000
+  private static let searchBudget = 600_000_000_000
+  /// The samples that single ranges are judged by, how much each has to bring, and from where on
+  /// nothing is looked for.
+  private static let rangeSampleCount = 4
+  private static let leastGain = 0.05
+  private static let enoughDecibels = 38.0
   /// The layers that may stay float beside the first ones.
   private static let mostFloatLayers = 6
   /// More products than this before a logarithm are not a feature extraction, but the network.
@@ -53,37 +58,83 @@ package struct MethodChoice: Sendable {
   /// Tries what there is to try.
   ///
   /// - Parameters:
-  ///   - graph: as imported.
-  ///   - samples: inputs in the order of the graph's; a few suffice.
+  ///   - float: the float program.
+  ///   - calibrator: that of the float program, which observed the calibration.
+  ///   - samples: in the order of the program's inputs; a few suffice.
   /// - Throws: `CompileError` where a program cannot be compiled or run.
   package init(
-    _ graph: Graph, shapes: InputShapes, calibration: Calibration, isSymmetric: Bool = false,
-    samples: [[TensorBuffer]]
+    _ float: CompiledProgram, _ calibrator: Calibrator, calibration: Calibration,
+    isSymmetric: Bool = false, samples: [[TensorBuffer]]
   ) throws(CompileError) {
-    self.graph = graph
-    self.shapes = shapes
+    graph = float.origin
+    shapes = float.shapes
     self.samples = samples
-    let float = try Compiler().compile(graph, shapes: shapes)
     references = try MethodChoice.outputs(float, samples)
     options = QuantizationOptions(
       ranges: calibration.ranges(method: .minmax, symmetric: isSymmetric),
       isSymmetric: isSymmetric)
-    for method in RangeMethod.allCases {
-      var trial = options
-      trial.ranges = calibration.ranges(method: method, symmetric: isSymmetric)
-      trial.ranges.method = "auto: \(method.rawValue)"
-      try attempt(trial, method.rawValue)
-    }
-    let calibrator = try Calibrator(float)
-    var corrected = options
-    corrected.means = try ChannelMeans(calibrator, samples: samples)
-    try attempt(corrected, "bias correction")
-    for equalization: Float in [0, 1] {
-      var trial = options
-      trial.equalization = equalization
-      try attempt(trial, "equalization \(Int(equalization))")
-    }
+    let means = try ChannelMeans(calibrator, samples: samples)
+    try chooseWay(calibration, means)
+    try refineRanges(calibration, float)
     try keepFloat(float)
+  }
+
+  // MARK: The whole network
+
+  /// What is chosen for the whole network.
+  private struct Way: Hashable, CustomStringConvertible {
+    var method = RangeMethod.minmax
+    var equalization: Float?
+    var isCorrected = false
+
+    var description: String {
+      method.rawValue + (isCorrected ? ", corrected biases" : "")
+        + (equalization.map { ", equalization \($0 == 0.5 ? "0.5" : String(Int($0)))" } ?? "")
+    }
+
+    /// The ways that differ in one choice.
+    var neighbours: [Way] {
+      var others = [self]
+      others[0].isCorrected.toggle()
+      for equalization: Float? in [nil, 0, 0.5, 1] {
+        others.append(self)
+        others[others.count - 1].equalization = equalization
+      }
+      for method in RangeMethod.allCases {
+        others.append(self)
+        others[others.count - 1].method = method
+      }
+      return others
+    }
+
+    func options(
+      _ calibration: Calibration, _ means: ChannelMeans, isSymmetric: Bool
+    ) -> QuantizationOptions {
+      var options = QuantizationOptions(
+        ranges: calibration.ranges(method: method, symmetric: isSymmetric),
+        isSymmetric: isSymmetric, equalization: equalization)
+      options.ranges.method = "auto: \(method.rawValue)"
+      options.means = isCorrected ? means : nil
+      return options
+    }
+  }
+
+  /// Finds the way that comes nearest to the float program. The three choices depend on each other:
+  /// each is tried anew until none brings more.
+  private mutating func chooseWay(
+    _ calibration: Calibration, _ means: ChannelMeans
+  ) throws(CompileError) {
+    var (best, settled): (Way, Way?) = (Way(), nil)
+    var known: Set<Way> = []
+    var open = RangeMethod.allCases.map { Way(method: $0) }
+    while settled != best {
+      settled = known.isEmpty ? nil : best
+      for way in open where known.insert(way).inserted {
+        let trial = way.options(calibration, means, isSymmetric: options.isSymmetric)
+        if try attempt(trial, way.description) { best = way }
+      }
+      open = best.neighbours
+    }
   }
 
   /// Takes the options if they are better than the best so far; says whether they are.
@@ -107,6 +158,52 @@ package struct MethodChoice: Sendable {
     let compiler = Compiler(precision: .int8, quantization: trial)
     let outputs = try MethodChoice.outputs(compiler.compile(graph, shapes: shapes), some)
     return MethodChoice.decibels(outputs, Array(references.prefix(some.count)))
+  }
+
+  // MARK: Ranges of single values
+
+  /// Gives single values the range that another method found for them, where that helps.
+  ///
+  /// Every try means a program: not for large networks.
+  private mutating func refineRanges(
+    _ calibration: Calibration, _ float: CompiledProgram
+  ) throws(CompileError) {
+    let tables = RangeMethod.allCases.map {
+      calibration.ranges(method: $0, symmetric: options.isSymmetric)
+    }
+    let read = Set(
+      float.optimised.nodes.flatMap(\.inputs).compactMap { $0.map { float.optimised[$0].name } })
+    var tries: [(name: String, range: ValueRange)] = []
+    for name in options.ranges.values.keys.sorted() where read.contains(name) {
+      guard let own = options.ranges.values[name] else { continue }
+      var seen = [own]
+      for range in tables.compactMap({ $0.values[name] })
+      where !seen.contains(where: { MethodChoice.areAlike($0, range) }) {
+        seen.append(range)
+        tries.append((name, range))
+      }
+    }
+    let few = Array(samples.prefix(MethodChoice.rangeSampleCount))
+    let total = OperationCount.of(float.optimised)
+    guard tries.count * few.count <= MethodChoice.searchBudget / max(total, 1) else { return }
+    var best = options
+    var reached = try measure(best, few)
+    guard reached < MethodChoice.enoughDecibels else { return }
+    for (name, range) in tries {
+      var trial = best
+      trial.ranges.values[name] = range
+      let decibels = try measure(trial, few)
+      guard decibels > reached + MethodChoice.leastGain else { continue }
+      (best, reached) = (trial, decibels)
+    }
+    best.ranges.method += ", single ranges of other methods"
+    try attempt(best, "single ranges of other methods")
+  }
+
+  /// Says whether two ranges differ by less than what an 8-bit number can tell.
+  private static func areAlike(_ a: ValueRange, _ b: ValueRange) -> Bool {
+    let width = max(a.high, b.high) - min(a.low, b.low)
+    return abs(a.low - b.low) + abs(a.high - b.high) < width / 64
   }
 
   // MARK: Layers that stay float

@@ -74,7 +74,7 @@ enum CalibrateVerb: Verb {
       memoryLimit: given[CalibrationOptions.memory], checkpoint: checkpoint
     ).run()
     let ranges = try (given[CalibrationOptions.method] ?? .auto).choice(
-      of: calibration, graph, shapes: shapes,
+      of: calibration, compiled, calibrator,
       isSymmetric: given[CalibrationOptions.activations] == .symmetric, source
     ).options.ranges
     try file.write(ranges.text)

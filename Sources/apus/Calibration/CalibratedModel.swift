@@ -49,7 +49,7 @@ struct CalibratedModel {
       ).run()
       let method = given[CalibrationOptions.method] ?? .auto
       let choice = try method.choice(
-        of: calibration, graph, shapes: shapes, isSymmetric: isSymmetric, source)
+        of: calibration, compiled, calibrator, isSymmetric: isSymmetric, source)
       quantization = choice.options
       trials = choice.trials
       self.calibration = calibration
@@ -79,8 +79,8 @@ extension CalibrationMethod {
 
   /// The ranges that the method chooses; `auto` tries all on a few samples, and what else helps.
   func choice(
-    of calibration: Calibration, _ graph: Graph, shapes: InputShapes, isSymmetric: Bool,
-    _ source: CalibrationSource
+    of calibration: Calibration, _ float: CompiledProgram, _ calibrator: Calibrator,
+    isSymmetric: Bool, _ source: CalibrationSource
   ) throws -> (options: QuantizationOptions, trials: [MethodChoice.Trial]) {
     let method: RangeMethod
     switch self {
@@ -93,8 +93,7 @@ extension CalibrationMethod {
       let count = min(source.count, CalibrationMethod.judgedSampleCount)
       let samples = try (0..<count).map { try reader.sample(at: $0 * source.count / count) }
       let choice = try MethodChoice(
-        graph, shapes: shapes, calibration: calibration, isSymmetric: isSymmetric,
-        samples: samples)
+        float, calibrator, calibration: calibration, isSymmetric: isSymmetric, samples: samples)
       Console.diagnose(
         "\(choice.options.ranges.method) (\(choice.trials.map(\.text).joined(separator: ", ")))\n")
       return (choice.options, choice.trials)
