@@ -18,6 +18,8 @@ public struct FileError: Error, Sendable, CustomStringConvertible {
     public static let notWritable = Code(name: "not writable")
     /// The disk or the user's share of it is full.
     public static let diskFull = Code(name: "disk full")
+    /// This process or machine has no file handle left.
+    public static let handles = Code(name: "no handles")
   }
 
   public var code: Code
@@ -48,8 +50,7 @@ extension FileError {
       return FileError(.unreadable, path, "\(path): is a directory; name a file")
     case EMFILE, ENFILE:
       return FileError(
-        .unreadable, path,
-        "\(path): cannot be opened (\(reason)); raise the limit with `ulimit -n`")
+        .handles, path, "\(path): cannot be opened (\(reason)): \(OpenHandles.text)")
     default:
       return FileError(.unreadable, path, "\(path): cannot be read (\(reason))")
     }
@@ -67,6 +68,9 @@ extension FileError {
       return FileError(
         .diskFull, path,
         "\(path): cannot be written (\(reason)); raise `ulimit -f` or name another file system")
+    case EMFILE, ENFILE:
+      return FileError(
+        .handles, path, "\(path): cannot be opened (\(reason)): \(OpenHandles.text)")
     case ENOENT, ENOTDIR:
       return FileError(
         .notWritable, path,

@@ -67,10 +67,12 @@ public final class FramePool: Sendable {
     let reserved = FramePool.slotBytes(2 * limitBytes)
     let number = cl_memory_file("apus-frames", Int64(reserved))
     guard number >= 0 else {
+      let fault = errno
+      let isOut = fault == EMFILE || fault == ENFILE
       throw ImagingError(
-        .memory,
-        "frame memory cannot be made: \(String(cString: strerror(errno)))"
-          + (errno == EMFILE || errno == ENFILE ? "; raise the limit with `ulimit -n`" : ""))
+        isOut ? .handles : .memory,
+        "frame memory cannot be made: \(String(cString: strerror(fault)))"
+          + (isOut ? ": " + OpenHandles.text : ""))
     }
     let file = OwnedDescriptor(number: number)
     let protection = PROT_READ | PROT_WRITE

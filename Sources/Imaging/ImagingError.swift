@@ -4,7 +4,8 @@ internal import Files
 public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The kind of the fault; new kinds may come.
   public struct Code: Sendable, Hashable {
-    let name: String
+    /// The name as reports show it.
+    public let name: String
     /// The exit status of the command line for this fault.
     public let exitStatus: Int32
 
@@ -18,6 +19,8 @@ public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
     public static let limit = Code(name: "limit", exitStatus: 65)
     public static let notWritable = Code(name: "notWritable", exitStatus: 74)
     public static let diskFull = Code(name: "diskFull", exitStatus: 74)
+    /// This process or machine has no file handle left.
+    public static let handles = Code(name: "handles", exitStatus: 71)
     /// The media library cannot be opened here.
     public static let mediaLibrary = Code(name: "mediaLibrary", exitStatus: 71)
     public static let memory = Code(name: "memory", exitStatus: 71)
@@ -59,6 +62,7 @@ extension ImagingError {
       case .unreadable: .unreadable
       case .tooLarge: .limit
       case .diskFull: .diskFull
+      case .handles: .handles
       default: .notWritable
       }
     let prefix = error.path + ": "

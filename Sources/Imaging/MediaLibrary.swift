@@ -1,5 +1,6 @@
 // Opens libApusMedia.so at first use and hides its C table from the rest of the room.
 internal import CMedia
+internal import Files
 internal import ModelFile
 import Synchronization
 
@@ -147,9 +148,11 @@ public final class MediaLibrary: @unchecked Sendable {
       case APUS_MEDIA_TIMED_OUT.rawValue: .timedOut
       case APUS_MEDIA_INTERRUPTED.rawValue: .interrupted
       case APUS_MEDIA_CONNECTION.rawValue: .connection
+      case APUS_MEDIA_NO_HANDLES.rawValue: .handles
       default: .internal
       }
-    return ImagingError(code, message, place: place)
+    let remedy = code == .handles ? ": " + OpenHandles.text : ""
+    return ImagingError(code, message + remedy, place: place)
   }
 }
 

@@ -52,13 +52,14 @@ public final class VideoSource: FrameSource {
   public let rotation: Int
   public let codec: String
   public let container: String
-  /// Says whether this is an address without a known duration: a camera, not a recording.
+  /// Says whether this is an address without a known end: a camera, not a recording.
   public let isLive: Bool
   /// What ends the waits of this source, from any thread.
   public let interruption: MediaInterruption
   private let pool: FramePool?
   private let library: MediaLibrary
   private var decoder: UnsafeMutableRawPointer?
+  private var last = Statistics()
 
   /// Opens a file, or an address where the name holds "://".
   ///
@@ -144,9 +145,9 @@ public final class VideoSource: FrameSource {
     }
   }
 
-  /// What the decoder has met so far.
+  /// What the decoder has met so far, or until it was closed.
   public var statistics: Statistics {
-    guard let decoder else { return Statistics() }
+    guard let decoder else { return last }
     var raw = apus_media_statistics()
     library.table.statistics?(decoder, &raw)
     let text = withUnsafeBytes(of: &raw.first_error) { text in
@@ -159,6 +160,7 @@ public final class VideoSource: FrameSource {
 
   /// Closes the file; frames that were handed out stay valid.
   public func close() {
+    last = statistics
     if let decoder { library.table.close?(decoder) }
     decoder = nil
   }

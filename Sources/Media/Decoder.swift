@@ -26,6 +26,8 @@ final class Decoder {
   private var declaredFrames: Int64 = 0
   private var declaredDuration: Int64 = 0
   private var lastTime: Int64 = 0
+  /// Whether this is an address without a known end: neither a duration nor a size is declared.
+  private var isLive = false
   /// Whether the last packet read is not whole.
   private var isLastCut = false
   /// Why no more packets come: nil while they do, 0 at the proper end.
@@ -111,16 +113,7 @@ final class Decoder {
       throw MediaError(APUS_MEDIA_UNSUPPORTED, "holds no video that can be decoded")
     }
     try limits.check(width: parameters.pointee.width, height: parameters.pointee.height)
-    timeBase = stream.pointee.time_base
-    let start = stream.pointee.start_time
-    startTime = isLive ? nil : start == ff_AV_NOPTS_VALUE ? 0 : start
-    declaredFrames = max(stream.pointee.nb_frames, 0)
-    let micro = AVRational(num: 1, den: 1_000_000)
-    if stream.pointee.duration != ff_AV_NOPTS_VALUE, stream.pointee.duration > 0 {
-      declaredDuration = av_rescale_q(stream.pointee.duration, timeBase, micro)
-    } else if let format, format.pointee.duration != ff_AV_NOPTS_VALUE {
-      declaredDuration = max(format.pointee.duration, 0)
-    }
+    readDeclarations(stream)
     for index in 0..<Int(clamping: format?.pointee.nb_streams ?? 0) where index != streamIndex {
       format?.pointee.streams?[index]?.pointee.discard = AVDISCARD_ALL
     }
@@ -137,8 +130,29 @@ final class Decoder {
     try require(avcodec_open2(codec, decoder, nil), "the video decoder cannot start")
   }
 
-  /// Whether this is an address without a known duration.
-  private var isLive: Bool { address.isAddress && declaredDuration == 0 }
+  /// Takes over what the container says of the stream's times.
+  private func readDeclarations(_ stream: UnsafeMutablePointer<AVStream>) {
+    timeBase = stream.pointee.time_base
+    declaredFrames = max(stream.pointee.nb_frames, 0)
+    declaredDuration = 0
+    let micro = AVRational(num: 1, den: 1_000_000)
+    if stream.pointee.duration != ff_AV_NOPTS_VALUE, stream.pointee.duration > 0 {
+      declaredDuration = av_rescale_q(stream.pointee.duration, timeBase, micro)
+    } else if let format, format.pointee.duration != ff_AV_NOPTS_VALUE {
+      declaredDuration = max(format.pointee.duration, 0)
+    }
+    isLive = address.isAddress && declaredDuration == 0 && !hasKnownSize
+    let start = stream.pointee.start_time
+    startTime = isLive ? nil : start == ff_AV_NOPTS_VALUE ? 0 : start
+  }
+
+  /// Whether the bytes that come have a known number; playlists tell of their own bytes only.
+  private var hasKnownSize: Bool {
+    guard let reader = format?.pointee.pb, let name = format?.pointee.iformat?.pointee.name,
+      !["hls", "dash"].contains(String(cString: name))
+    else { return false }
+    return avio_size(reader) > 0
+  }
 
   private var stream: UnsafeMutablePointer<AVStream>? {
     guard let format, streamIndex >= 0, streamIndex < Int32(clamping: format.pointee.nb_streams)
@@ -211,7 +225,8 @@ final class Decoder {
         if isLive, limits.readTimeout > 0, Watch.now - begin > 4 * limits.readTimeout {
           throw MediaError(
             APUS_MEDIA_TIMED_OUT,
-            "packets come, but no frame could be decoded for \(watch.elapsed) after \(place)")
+            "packets come, but no frame could be decoded from them for "
+              + "\(Watch.seconds(Watch.now - begin)) after \(place)")
         }
       } else {
         try count(status)

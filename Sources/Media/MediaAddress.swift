@@ -137,7 +137,7 @@ extension MediaError {
       self.init(
         APUS_MEDIA_TIMED_OUT,
         "\(what): no answer (\(text), after \(watch.elapsed)); check the address and the network")
-    case ff_AVERROR_INVALIDDATA, ff_AVERROR_ENOMEM, ff_AVERROR_DECODER_NOT_FOUND,
+    case -EMFILE, -ENFILE, ff_AVERROR_INVALIDDATA, ff_AVERROR_ENOMEM, ff_AVERROR_DECODER_NOT_FOUND,
       ff_AVERROR_PATCHWELCOME, ff_AVERROR_PROTOCOL_NOT_FOUND:
       self.init(result, what)
     default:

@@ -51,7 +51,8 @@ final class Watch {
   /// The time allowed in words.
   var allowed: String { Watch.seconds(limit) }
 
-  private static func seconds(_ microseconds: Int64) -> String {
+  /// A time in words.
+  static func seconds(_ microseconds: Int64) -> String {
     "\(Double((microseconds + 50_000) / 100_000) / 10) s"
   }
 

@@ -102,6 +102,7 @@ extension ExitCode {
     switch code {
     case .notFound, .unreadable: self = .inputMissing
     case .notWritable, .diskFull: self = .outputFailed
+    case .handles: self = .unavailable
     default: self = .badInput
     }
   }

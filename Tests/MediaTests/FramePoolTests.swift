@@ -102,9 +102,10 @@ import Testing
     #expect(try handles() == before)
   }
 
-  @Test func `refuses what does not fit, and says so`() throws {
+  @Test(arguments: [1, 4]) func `refuses what does not fit, and says so`(_ threads: Int) throws {
     let pool = try FramePool(limitBytes: 256 << 10)
-    let source = try VideoSource(`A frame pool`.fixtures + "loop.mp4", options: options(pool))
+    let source = try VideoSource(
+      `A frame pool`.fixtures + "loop.mp4", threads: threads, options: options(pool))
     var alive: [Frame] = []
     let error = #expect(throws: ImagingError.self) {
       while let frame = try source.next() { alive.append(frame) }

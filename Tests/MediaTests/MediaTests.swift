@@ -277,6 +277,22 @@ import Testing
     #expect(noise.map { "\($0)" }?.hasPrefix(path) == true)
   }
 
+  @Test func `the last file handle is named as such`() async throws {
+    let path = fixture("loop.mp4")
+    await #expect(processExitsWith: .exitCode(0)) { [path = path as String] in
+      var sources = [try VideoSource(path)]
+      var limits = rlimit(rlim_cur: 40, rlim_max: 40)
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+      do throws(ImagingError) {
+        while sources.count < 100 { sources.append(try VideoSource(path)) }
+      } catch {
+        let isNamed = error.message.contains("40 of 40 file handles are in use")
+        exit(error.code == .handles && isNamed && sources.count > 10 ? 0 : 2)
+      }
+      exit(3)
+    }
+  }
+
   @Test func `the library names its versions`() throws {
     let versions = try MediaLibrary.shared().versions
     #expect(versions.contains("libavcodec 59."))

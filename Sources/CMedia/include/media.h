@@ -29,6 +29,7 @@ enum apus_media_status {
   APUS_MEDIA_TIMED_OUT = 12,    // nothing came within the time given
   APUS_MEDIA_INTERRUPTED = 13,  // the caller's is_interrupted said so
   APUS_MEDIA_CONNECTION = 14,   // an address that refuses, is unreachable, or went away
+  APUS_MEDIA_NO_HANDLES = 15,   // this process or machine has no file handle left
 };
 
 // What went wrong. `code` is an apus_media_status.
@@ -110,7 +111,7 @@ typedef struct {
   int32_t rate_numerator;    // frames per second; 0: unknown
   int32_t rate_denominator;
   int32_t rotation;          // clockwise degrees to turn the frames for display: 0, 90, 180, 270
-  int32_t is_live;           // 1: an address without a known duration
+  int32_t is_live;           // 1: an address without a known end
   int64_t frame_count;       // as the container says; 0: unknown
   int64_t duration_us;       // as the container says; 0: unknown
   char codec[32];
