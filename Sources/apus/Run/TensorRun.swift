@@ -8,6 +8,7 @@ import Instructions
 import Kernels
 import ModelFile
 import Options
+import Pipelines
 import Runtime
 import Tensors
 import Texts

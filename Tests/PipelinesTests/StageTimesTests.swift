@@ -1,0 +1,34 @@
+import Pipelines
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite struct `Times of stages` {
+  @Test func `are listed in order, for stages that ran`() throws {
+    let times = StageTimes(["decode", "infer", "sink"])
+    for _ in 0..<3 { #expect(times.measure("sink") { 7 } == 7) }
+    times.measure("decode") {}
+    #expect(times.stages.map(\.name) == ["decode", "sink"])
+    #expect(times.stages.map(\.frames) == [1, 3])
+  }
+
+  @Test func `tell waiting from work`() throws {
+    let times = StageTimes(["wait", "work"])
+    let clock = ContinuousClock()
+    times.measure("wait") {
+      var rest = timespec(tv_sec: 0, tv_nsec: 30_000_000)
+      while nanosleep(&rest, &rest) != 0 {}
+    }
+    var sum = 1.0
+    times.measure("work") {
+      let end = clock.now + .milliseconds(30)
+      while clock.now < end { sum = (sum * 1.5).squareRoot() }
+    }
+    #expect(sum > 0)
+    let stages = times.stages
+    #expect(stages.allSatisfy { $0.mean >= 29 && $0.p50 > 29 && $0.limit < 35 })
+    #expect(stages[1].cpu > stages[0].cpu)
+  }
+}
