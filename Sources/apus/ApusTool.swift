@@ -19,7 +19,7 @@ enum ApusTool {
       "apus", summary: "from a trained network to results on the computer at the edge",
       version: version,
       verbs: [
-        CompileVerb.self, CalibrateVerb.self, RunVerb.self, BenchVerb.self,
+        CompileVerb.self, CalibrateVerb.self, RunVerb.self, PipelineVerb.self, BenchVerb.self,
         InspectVerb.self, CompareVerb.self, EvalVerb.self, VerifyVerb.self, VersionVerb.self,
       ], diagnose: diagnose)
     return tool.run(words).rawValue

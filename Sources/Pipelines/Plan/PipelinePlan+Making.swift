@@ -17,8 +17,13 @@ extension PipelinePlan {
 
   /// Frames that a decoder keeps for reference and for putting them into order.
   static let decoderFrameCount = 8
-  /// Frames that an encoder looks ahead at, counted in frames of its input.
-  static let encoderFrameCount = 24
+  /// Frames that drawing and encoding a video hold: the encoder looks ahead at many, in several
+  /// sizes and with what it notes about them.
+  static let encoderFrameCount = 64
+  /// What an encoder holds whatever the size of its frames, in bytes.
+  static let encoderByteCount = 4 << 20
+  /// Frames that drawing and compressing pictures hold: copies, and rows in other formats.
+  static let pictureFrameCount = 10
   /// The buffer of a file, in bytes.
   static let fileByteCount = 1 << 18
   /// Files and sockets that are open for a moment only.
@@ -70,6 +75,13 @@ extension PipelinePlan {
     self.init(base: base, streams: streams, limits: limits)
   }
 
+  /// The bytes that frames may take while the pipeline runs: twice what is planned, and room for
+  /// addresses whose frames are larger than assumed.
+  public var frameLimitByteCount: Int {
+    let planned = streams.reduce(0) { $0 + $1.frameByteCount * $1.frameCount }
+    return 2 * planned + (256 << 20)
+  }
+
   /// The processor time of a run, in milliseconds: the second one, since the first touches memory.
   private static func measure(_ session: Session) throws(PipelineError) -> Double {
     do throws(RuntimeError) {
@@ -103,13 +115,12 @@ extension PipelinePlan.Stream {
       sinkByteCount += PipelinePlan.fileByteCount
       handleCount += 1
     case .mp4:
-      // A copy to draw on, one in the encoder's format, and what it looks ahead at.
-      sinkByteCount += frameByteCount * (2 + PipelinePlan.encoderFrameCount)
+      sinkByteCount +=
+        frameByteCount * PipelinePlan.encoderFrameCount + PipelinePlan.encoderByteCount
       // The file is open a second time while its index moves to the beginning.
       handleCount += 2
-      threadCount += 1
     case .images:
-      sinkByteCount += frameByteCount * 3
+      sinkByteCount += frameByteCount * PipelinePlan.pictureFrameCount
       handleCount += 1
     }
   }
