@@ -1,7 +1,8 @@
 #!/bin/sh
 # Compiles the sample detector to float32 and int8, proves both, measures their accuracy, and runs
-# them on pictures and on a clip. Leaves build/demo/{model.apus, model.int8.apus, report.html,
-# eval.json, annotated.mp4, results.jsonl, stages.json}; needs `make build` before.
+# them on pictures, on a clip and on four streams at once. Leaves build/demo/{model.apus,
+# model.int8.apus, report.html, eval.json, annotated.mp4, results.jsonl, stages.json, streams.json,
+# pipeline.json, streams/}; needs `make build` before.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -82,11 +83,33 @@ step "Find objects in a clip: draw them, list them, time the stages"
 run run "$out/model.apus" --input "$clip" -o "$out/annotated.mp4" -o "$out/results.jsonl" \
   --stages "$out/stages.json"
 
-for file in model.apus model.int8.apus report.html eval.json annotated.mp4 results.jsonl stages.json; do
+step 'Four streams at once: three clips and a folder of pictures, side by side through one model'
+cat >"$out/streams.json" <<END
+{
+  "model": "model.int8.apus",
+  "sources": [
+    {"name": "crossing", "url": "../../Samples/clips/crossing.mp4"},
+    {"name": "evening", "url": "../../Samples/clips/evening.mp4"},
+    {"name": "square", "url": "../../Samples/clips/square.mp4",
+     "queue": {"policy": "block", "capacity": 8}},
+    {"name": "pictures", "url": "../../Samples/pictures/validation"}
+  ],
+  "sinks": [
+    {"type": "jsonl", "path": "streams/{stream}.jsonl"}
+  ]
+}
+END
+run pipeline "$out/streams.json" --plan
+run pipeline "$out/streams.json" --stages "$out/pipeline.json"
+
+for file in model.apus model.int8.apus report.html eval.json annotated.mp4 results.jsonl stages.json \
+  pipeline.json streams/crossing.jsonl streams/evening.jsonl streams/pictures.jsonl \
+  streams/square.jsonl; do
   [ -s "$out/$file" ] || fail "$out/$file was not written"
 done
 frames=$(wc -l <"$out/results.jsonl")
 objects=$(grep -o '"label"' "$out/results.jsonl" | wc -l)
+lines=$(cat "$out"/streams/*.jsonl | wc -l)
 [ "$frames" -gt 0 ] || fail 'the clip gave no frames'
 [ "$objects" -gt 0 ] || fail 'nothing was found in the clip'
 
@@ -100,6 +123,9 @@ printf '%s\n' \
   "The clip with boxes drawn:         $out/annotated.mp4" \
   "What was seen, a line per frame:   $out/results.jsonl ($objects objects in $frames frames)" \
   "Where the time goes, per stage:    $out/stages.json" \
+  "Four streams, a line per frame:    $out/streams/ ($lines frames), configured by $out/streams.json" \
+  "How the four shared the machine:   $out/pipeline.json" \
   '' \
   "Your own model:  $apus compile MODEL.onnx -o model.apus     (apus compile --help)" \
-  "Your own video:  $apus run model.apus --input VIDEO.mp4 -o out.mp4 -o out.jsonl"
+  "Your own video:  $apus run model.apus --input VIDEO.mp4 -o out.mp4 -o out.jsonl" \
+  "Many of them:    $apus pipeline streams.json                          (Documentation/pipelines.md)"
