@@ -2,7 +2,8 @@
 // rates scatter with the standard deviation s; its standard error is s/√n. The difference of two
 // means is beyond the noise where it is above three standard errors of the difference (a chance of
 // one in some hundred that nothing changed, if parts were independent) and above 5 %, since parts
-// of one run share what runs differ in: clock frequency, temperature, placement in memory.
+// of one run share what runs differ in: clock frequency, temperature, placement in memory. Runs of
+// few parts say little about their scatter: below ten parts, the 5 % grow as their number falls.
 import Texts
 
 /// What became of a run's speed since an earlier run.
@@ -29,6 +30,8 @@ public struct PipelineComparison: Sendable, Hashable {
   /// Stages below this mean, in milliseconds, are not judged: their times are those of the clock.
   static let smallestStage = 0.02
   static let smallestNoise = 0.05
+  /// With fewer parts, the smallest noise is larger.
+  static let fewestParts = 10.0
   static let standardErrors = 3.0
 
   /// Compares two runs.
@@ -40,7 +43,10 @@ public struct PipelineComparison: Sendable, Hashable {
       throw PipelineError(.input, "the runs cannot be compared: one of them has no frames")
     }
     let errors = [now, earlier].map { PipelineComparison.error($0.windowRates) }
-    let noise = PipelineComparison.noise(errors)
+    let parts = max(1, min(now.windowRates.count, earlier.windowRates.count))
+    let smallest =
+      PipelineComparison.smallestNoise * max(1, PipelineComparison.fewestParts / Double(parts))
+    let noise = max(smallest, PipelineComparison.noise(errors))
     var rows = [
       Row(
         name: "frames per second", earlier: earlier.report.measuredRate,
@@ -62,7 +68,7 @@ public struct PipelineComparison: Sendable, Hashable {
 
   private static func noise(_ errors: [Double]) -> Double {
     let error = errors.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    return max(smallestNoise, standardErrors * error)
+    return standardErrors * error
   }
 
   /// The standard error of the mean of some rates, as a share of it; 0 of fewer than two.

@@ -194,16 +194,19 @@ import Testing
 
   // MARK: Interruption
 
-  /// Starts the executable beside this test; returns its process.
-  private func start(_ folder: Folder) throws -> pid_t {
+  /// Starts the executable beside this test behind a command of the shell; returns its process.
+  private func start(_ folder: Folder, after command: String = "true") throws -> pid_t {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let executable = own.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/apus"
     try #require(access(executable, X_OK) == 0, "\(executable) is missing")
-    let words = [executable, "pipeline", folder.configuration]
+    let words = [
+      "/bin/sh", "-c", "\(command) && exec \"$0\" pipeline \"$1\" 2>\"$2\"", executable,
+      folder.configuration, folder.path + "messages.txt",
+    ]
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var process = pid_t()
-    let result = posix_spawn(&process, executable, nil, nil, &arguments, environ)
+    let result = posix_spawn(&process, words[0], nil, nil, &arguments, environ)
     try #require(result == 0)
     return process
   }
@@ -236,5 +239,33 @@ import Testing
     #expect(status(of: process) == nil)
     #expect(folder.names(in: "out").isEmpty)
     #expect(pipeline(folder, "--duration", "1") == 0)
+  }
+
+  // MARK: Limits
+
+  private func many(_ count: Int, _ file: String) -> [String] {
+    (0..<count).map { "{\"name\":\"s\($0)\",\"url\":\"\(Self.root)Samples/\(file)\"}" }
+  }
+
+  @Test func `out of handles and out of memory are different errors with what fits`() throws {
+    let folder = try Folder()
+    try folder.configure(many(12, "clips/square.mp4"))
+    #expect(status(of: try start(folder, after: "ulimit -n 40")) == 71)
+    let handles = try folder.text(of: "messages.txt")
+    #expect(handles.contains("12 streams need") && handles.contains("the limit is 40 (ulimit -n)"))
+    #expect(handles.contains(" streams fit. Use fewer streams, or raise it with `ulimit -Hn "))
+    try folder.configure(many(500, "clips/square.mp4"))
+    #expect(status(of: try start(folder, after: "ulimit -v 1500000")) == 71)
+    let memory = try folder.text(of: "messages.txt")
+    #expect(memory.contains("500 streams need") && memory.contains("of memory (weights "))
+    #expect(memory.contains("address space, ulimit -v"))
+    #expect(folder.names(in: "out").isEmpty)
+  }
+
+  @Test func `the soft limit of handles is raised by itself`() throws {
+    let folder = try Folder()
+    try folder.configure(many(60, "pictures/validation/0001.jpg"))
+    #expect(status(of: try start(folder, after: "ulimit -Sn 50")) == 0)
+    #expect(folder.names(in: "out").count == 60)
   }
 }

@@ -48,6 +48,16 @@ import Testing
       try PipelineComparison(record(rate: 70, spread: 0.2), with: record(spread: 0.2)).isSlower)
   }
 
+  @Test func `allows more where runs are short`() throws {
+    var (now, earlier) = (record(rate: 90), record())
+    earlier.windowRates = [100, 100, 100, 100]
+    #expect(try !PipelineComparison(now, with: earlier).isSlower)
+    now = record(rate: 87)
+    #expect(try PipelineComparison(now, with: earlier).isSlower)
+    earlier.windowRates = []
+    #expect(try !PipelineComparison(now, with: earlier).isSlower)
+  }
+
   @Test func `names what became slower, never what became faster`() throws {
     let slower = try PipelineComparison(record(rate: 80, infer: 12), with: record())
     #expect(

@@ -50,7 +50,7 @@ import Testing
     #expect(
       memory == [
         "weights": 40 * mebi, "sessions": 20 * mebi, "frames": 72 * mebi, "sinks": 8 * mebi,
-        "program": 40 * mebi + 14 * PipelinePlan.threadByteCount,
+        "program": 40 * mebi + 14 * 256 << 10,
       ])
     #expect(plan(streams: 4).handles(streams: 4) == 22)
     #expect(plan(streams: 4).threads(streams: 4) == 14)

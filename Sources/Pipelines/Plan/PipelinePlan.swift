@@ -66,9 +66,6 @@ public struct PipelinePlan: Sendable, Hashable {
     self.limits = limits
   }
 
-  /// Resident memory of a thread's stack and allocator, in bytes.
-  static let threadByteCount = 256 << 10
-
   // MARK: Needs
 
   /// The bytes of memory by kind, for the first `count` streams.
@@ -80,7 +77,7 @@ public struct PipelinePlan: Sendable, Hashable {
       ("sessions", base.sessionByteCount * base.workerCount),
       ("frames", part.reduce(0) { $0 + $1.frameByteCount * $1.frameCount }),
       ("sinks", part.reduce(0) { $0 + $1.sinkByteCount }),
-      ("program", base.memory + threads * PipelinePlan.threadByteCount),
+      ("program", base.memory + threads * limits.threadByteCount),
     ]
   }
 

@@ -14,6 +14,8 @@ public struct ResourceLimits: Sendable, Hashable {
   /// The bytes of memory that it may hold in all; nil: unknown.
   public var memory: Int?
   public var memoryOrigin: String
+  /// What a thread takes of it, in bytes: what is touched of its stack and its allocator's memory.
+  public var threadByteCount = 256 << 10
   /// The file handles that it may have open; nil: no limit.
   public var handles: Int?
   public var handlesOrigin: String
@@ -50,10 +52,16 @@ public struct ResourceLimits: Sendable, Hashable {
       let available = max(0, soft - size) + resident
       if available < limits.memory ?? .max {
         (limits.memory, limits.memoryOrigin) = (available, "address space, ulimit -v")
+        // Here stacks count whole.
+        limits.threadByteCount = 9 << 20
       }
     }
     return limits
   }
+
+  /// Whether the range of addresses of this process is limited: then none should be reserved that
+  /// is not used.
+  public static var hasAddressLimit: Bool { limit(RLIMIT_AS).map { $0.soft < Int.max } ?? false }
 
   /// Raises the number of files that may be open to what the process is allowed, where `count`
   /// needs it.

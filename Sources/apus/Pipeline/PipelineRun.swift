@@ -133,7 +133,8 @@ struct PipelineRun {
   private func runPipeline() throws -> (record: PipelineRecord, wasInterrupted: Bool) {
     let pipeline = try Pipeline(
       configuration, model: opened.model, processing: processing, program: program, isas: isas,
-      pool: try FramePool(limitBytes: plan.frameLimitByteCount))
+      pool: ResourceLimits.hasAddressLimit
+        ? nil : try FramePool(limitBytes: plan.frameLimitByteCount))
     let interruption = InterruptionFlag()
     var progress = PipelineProgress()
     var windows = RateWindows()
