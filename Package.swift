@@ -105,7 +105,7 @@ let package = Package(
       "Pipelines",
       [
         "Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Planner", "Instructions",
-        "Kernels", "Tensors",
+        "Kernels", "Tensors", "TestSupport",
       ]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
