@@ -156,6 +156,14 @@ import Testing
     #expect(folder.names(in: "out").isEmpty)
   }
 
+  @Test func `a full disk ends with 74`() throws {
+    let folder = try Folder()
+    try folder.configure(
+      ["{\"url\":\"\(Self.clip)\"}"], sinks: ["{\"type\":\"jsonl\",\"path\":\"/dev/full\"}"])
+    #expect(pipeline(folder, "--stages", folder.path + "report.json") == 74)
+    #expect(try folder.text(of: "report.json").contains("/dev/full: "))
+  }
+
   @Test func `a source model needs to be told about pictures and objects`() throws {
     let folder = try Folder()
     let text =

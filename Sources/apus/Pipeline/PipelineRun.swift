@@ -20,6 +20,7 @@ struct PipelineRun {
   private let processing: Processing
   private let sources: [SourceSurvey]
   private let plan: PipelinePlan
+  private let sinks = SinkWatch()
 
   /// Reads and plans: all that can be wrong before anything starts.
   init(_ given: Given) throws {
@@ -134,7 +135,8 @@ struct PipelineRun {
     let pipeline = try Pipeline(
       configuration, model: opened.model, processing: processing, program: program, isas: isas,
       pool: ResourceLimits.hasAddressLimit
-        ? nil : try FramePool(limitBytes: plan.frameLimitByteCount))
+        ? nil : try FramePool(limitBytes: plan.frameLimitByteCount),
+      sinks: sinks.open)
     let interruption = InterruptionFlag()
     var progress = PipelineProgress()
     var windows = RateWindows()
@@ -180,6 +182,7 @@ struct PipelineRun {
       isSlower = comparison.isSlower
     }
     if wasInterrupted { return .interrupted }
+    if sinks.hasFailed { return .outputFailed }
     if !failed.isEmpty { return .temporary }
     return isSlower ? .checkFailed : .done
   }
