@@ -2,6 +2,7 @@ import Detections
 import Imaging
 import ModelFile
 import Runtime
+internal import Tensors
 
 /// Takes frames through the model: preprocess, infer, postprocess.
 ///
@@ -20,12 +21,26 @@ final class PipelineWorker: @unchecked Sendable {
   private let session: Session
   private let input: PictureInput
   private let detector: Detector
+  /// The outputs where the session writes them; valid from one run to the next.
+  private let outputs: [KitOutput]
   var batchSize: Int { input.batchSize }
 
   init(_ session: Session, _ processing: Processing, _ detector: Detector) throws(PipelineError) {
     self.session = session
     self.detector = detector
     input = try PictureInput(session, processing)
+    var outputs: [KitOutput] = []
+    do throws(RuntimeError) {
+      for (index, port) in session.outputs.enumerated() {
+        let tensor = try session.withOutput(index) { bytes in
+          TensorBuffer(borrowing: bytes, type: port.type, shape: port.shape, owner: session)
+        }
+        outputs.append(KitOutput(name: port.name, tensor: tensor))
+      }
+    } catch {
+      throw PipelineError(.model, error.description)
+    }
+    self.outputs = outputs
   }
 
   /// Ends the run that is going on.
@@ -43,11 +58,9 @@ final class PipelineWorker: @unchecked Sendable {
       throw PipelineError(.memory, error.description)
     }
     let mapping: InputMapping
-    let outputs: [KitOutput]
     do throws(RuntimeError) {
       mapping = try input.write(black, sample: 0)
       try session.run()
-      outputs = try self.outputs()
     } catch {
       throw PipelineError(.model, error.description)
     }
@@ -71,23 +84,10 @@ final class PipelineWorker: @unchecked Sendable {
   }
 
   /// Runs the model on what the input holds.
-  func infer() throws(RuntimeError) -> [KitOutput] {
-    try session.run()
-    return try outputs()
-  }
+  func infer() throws(RuntimeError) { try session.run() }
 
-  /// Finds the objects of one sample.
-  func detect(
-    _ outputs: [KitOutput], sample: Int, _ mapping: InputMapping
-  ) throws(DetectionError) -> [Detection] {
+  /// Finds the objects of one sample of the last run.
+  func detect(sample: Int, _ mapping: InputMapping) throws(DetectionError) -> [Detection] {
     try detector.detect(in: outputs, sample: sample, mapping: mapping)
-  }
-
-  private func outputs() throws(RuntimeError) -> [KitOutput] {
-    var outputs: [KitOutput] = []
-    for (index, port) in session.outputs.enumerated() {
-      outputs.append(KitOutput(name: port.name, tensor: try session.output(index)))
-    }
-    return outputs
   }
 }

@@ -41,11 +41,15 @@ enum StageLimits {
     var stream: String?
     /// Processor time over the whole run, in units of one core.
     var cores: Double
+    /// The same with waiting.
+    var elapsed: Double
     var width: Int
 
     var name: String { stream.map { "\(stage) of stream \($0)" } ?? stage }
     /// How busy its threads are.
     var busy: Double { cores / Double(max(1, width)) }
+    /// How much of the time they are at work, be it that they wait for a core.
+    var occupied: Double { elapsed / Double(max(1, width)) }
   }
 
   /// Names what limits the rate, and the remedy, in a sentence; empty where nothing was measured.
@@ -64,13 +68,20 @@ enum StageLimits {
         + "\(percent(min(total, 1))) busy: \(remedy(named.stage))"
     }
     // A thread that never rests is a limit even where cores are idle.
-    let single = ["decode", "sink"].flatMap { self.parts(of: $0, report) }
-    let shared = stages.filter { $0.stage != "decode" && $0.stage != "sink" }
-    let bound = (single + shared).filter { $0.busy >= 0.85 }
+    let own = ["decode", "sink"].flatMap { self.parts(of: $0, report) }
+    let workers = workers(report)
+    let bound = (own + [workers]).filter { $0.busy >= 0.85 }
     if let narrow = bound.max(by: { $0.busy < $1.busy }) {
       let threads = narrow.width == 1 ? "its one thread" : "its \(narrow.width) threads"
       return "\(narrow.name) keeps \(threads) \(percent(min(narrow.busy, 1))) busy while cores are "
         + "free: \(spreading(narrow.stage))"
+    }
+    // Decoding is left out: it waits for live sources.
+    let waiting = [workers] + self.parts(of: "sink", report)
+    if let held = waiting.first(where: { $0.occupied >= 0.85 }) {
+      return
+        "\(held.name) is at work \(percent(min(held.occupied, 1))) of the time, but gets a core "
+        + "in only \(percent(held.busy)): other programs, a quota or a slow disk hold it up"
     }
     return "the sources deliver no more: \(cores(report.cores)) are \(percent(total)) busy, most "
       + "of it with \(named.name) (\(share))"
@@ -79,10 +90,24 @@ enum StageLimits {
   private static func load(
     _ stage: PipelineReport.Stage, _ stream: String?, _ report: PipelineReport
   ) -> Load {
-    let seconds = stage.cpu * Double(stage.frames) / 1000
+    let frames = report.seconds > 0 ? Double(stage.frames) / 1000 / report.seconds : 0
     return Load(
-      stage: stage.name, stream: stream, cores: report.seconds > 0 ? seconds / report.seconds : 0,
+      stage: stage.name, stream: stream, cores: stage.cpu * frames, elapsed: stage.mean * frames,
       width: stream == nil ? stage.width : 1)
+  }
+
+  /// The threads that take frames through the model, under the name of what they do most.
+  private static func workers(_ report: PipelineReport) -> Load {
+    let loads = report.stages.filter { ["preprocess", "infer", "postprocess"].contains($0.name) }
+      .map { load($0, nil, report) }
+    var total = Load(stage: "infer", stream: nil, cores: 0, elapsed: 0, width: 1)
+    total.stage = loads.max { $0.cores < $1.cores }?.stage ?? "infer"
+    for load in loads {
+      total.cores += load.cores
+      total.elapsed += load.elapsed
+      total.width = load.width
+    }
+    return total
   }
 
   /// The shares of the streams in a stage where each has a thread of its own.

@@ -118,10 +118,10 @@ struct WorkerThread {
     guard !prepared.isEmpty else { return [] }
     let watch = Stopwatch(core.now)
     do throws(RuntimeError) {
-      let outputs = try worker.infer()
+      try worker.infer()
       let time = watch.split(core.now, over: prepared.count)
       return prepared.enumerated().map { index, prepared in
-        outcome(prepared, outputs, sample: index, time)
+        outcome(prepared, sample: index, time)
       }
     } catch {
       if prepared.count > 1, error.code == .fault { return prepared.map(processAlone) }
@@ -138,21 +138,20 @@ struct WorkerThread {
       for sample in 0..<worker.batchSize {
         _ = try worker.prepare(prepared.taken, sample: sample, core)
       }
-      let outputs = try worker.infer()
-      return outcome(prepared, outputs, sample: 0, watch.split(core.now))
+      try worker.infer()
+      return outcome(prepared, sample: 0, watch.split(core.now))
     } catch {
       return Outcome(prepared: prepared, error: error.description)
     }
   }
 
   private func outcome(
-    _ prepared: PipelineWorker.Prepared, _ outputs: [KitOutput], sample: Int,
-    _ infer: (wall: Duration, cpu: Duration)
+    _ prepared: PipelineWorker.Prepared, sample: Int, _ infer: (wall: Duration, cpu: Duration)
   ) -> Outcome {
     let watch = Stopwatch(core.now)
     let item = prepared.taken.element
     do throws(DetectionError) {
-      let objects = try worker.detect(outputs, sample: sample, prepared.mapping)
+      let objects = try worker.detect(sample: sample, prepared.mapping)
       let detections = FrameDetections(
         stream: core.configuration.sources[prepared.taken.lane].name, frame: item.number,
         timeMs: item.timeMs, width: item.frame.width, height: item.frame.height, objects: objects)

@@ -75,7 +75,7 @@ final class FakeInterruption: StreamInterruption {
   }
 }
 
-/// Makes frames of 4 x 1 samples: their stream, their number in two bytes, and 255.
+/// Makes frames of 4 x 1 samples: their stream, their number in two bytes, and 240.
 final class FakeDecoder: StreamDecoder {
   private let script: Script
   private let stream: UInt8
@@ -106,7 +106,7 @@ final class FakeDecoder: StreamDecoder {
     defer { number += 1 }
     let all = passCount * script.frames + number
     return try Frame(
-      copying: [stream, UInt8(all & 255), UInt8(all >> 8 & 255), 255], .gray8, width: 4, height: 1,
+      copying: [stream, UInt8(all & 255), UInt8(all >> 8 & 255), 240], .gray8, width: 4, height: 1,
       timeMs: Double(number) * 40)
   }
 
@@ -137,6 +137,33 @@ enum FakeModel {
     try MemoryPlanner.plan(&program)
     var contents = ModelContents()
     contents.add(program, constants: [:], precision: "fp32", operationCount: 1)
+    return try Model(contents)
+  }
+
+  /// A model of the same scores that cannot be run on samples from 250 on: each is looked up in a
+  /// table of 250 numbers.
+  static func makeFussy(batch: Int) throws -> Model {
+    var program = Program()
+    program.tensors = [
+      TensorSpec(name: "x", type: .float32, shape: [batch, 1, 1, 4]),
+      TensorSpec(name: "i", type: .int64, shape: [batch, 1, 1, 4]),
+      TensorSpec(name: "t", type: .float32, shape: [250], storage: .constant(offset: 0)),
+      TensorSpec(name: "y", type: .float32, shape: [batch, 4]),
+    ]
+    program.instructions = [
+      Cast(Operand(0), to: Operand(1)),
+      GatherSlices(Operand(2), at: Operand(1), axis: 0, to: Operand(3)),
+    ]
+    program.origins = ["cast", "gather"]
+    program.inputs = [
+      .init(name: "x", type: .float32, shape: [batch, 1, 1, 4], operand: Operand(0))
+    ]
+    program.outputs = [.init(name: "y", type: .float32, shape: [batch, 4], operand: Operand(3))]
+    try MemoryPlanner.plan(&program)
+    var contents = ModelContents()
+    contents.add(
+      program, constants: [Operand(2): TensorBuffer([250], (0..<250).map { Float($0) })],
+      precision: "fp32", operationCount: 1)
     return try Model(contents)
   }
 

@@ -117,6 +117,16 @@ import Testing
     #expect(sink.hasPrefix("sink of stream a") && sink.contains("JSON Lines"))
   }
 
+  @Test func `the sentence says when others have the cores`() {
+    var crowded = report(decode: [1, 1], infer: 4.5)
+    crowded.stages[1].mean = 9.4
+    let sentence = StageLimits.bottleneck(crowded)
+    #expect(sentence.hasPrefix("infer is at work 94 % of the time, but gets a core in only 45 %"))
+    var live = report(decode: [1, 1], infer: 1)
+    live.streams[0].stages[0].mean = 10
+    #expect(StageLimits.bottleneck(live).hasPrefix("the sources deliver no more"))
+  }
+
   @Test func `the sentence says when it is the sources`() {
     let sentence = StageLimits.bottleneck(report(decode: [1, 1], infer: 1))
     #expect(sentence.hasPrefix("the sources deliver no more: both cores are 21 % busy"))

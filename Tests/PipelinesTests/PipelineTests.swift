@@ -22,7 +22,7 @@ private struct Trial {
   /// - Parameter change: adjusts the source of a name.
   init(
     _ scripts: [String: [Script]], batch: Int = 1, threads: Int = 4, deadline: Double = 20,
-    pause: [String: Double] = [:], failing: [String: Int] = [:],
+    pause: [String: Double] = [:], failing: [String: Int] = [:], model: Model? = nil,
     change: (inout PipelineConfiguration.Source) -> Void = { _ in }
   ) throws {
     opener = FakeOpener(scripts)
@@ -37,8 +37,8 @@ private struct Trial {
     configuration.threads = threads
     configuration.batchDeadline = deadline
     pipeline = try Pipeline(
-      configuration, model: try FakeModel.make(batch: batch), processing: FakeModel.processing(),
-      program: 0, isas: ISA.host, opener: opener,
+      configuration, model: try model ?? FakeModel.make(batch: batch),
+      processing: FakeModel.processing(), program: 0, isas: ISA.host, opener: opener,
       sinks: ledger.opener(pause: pause, failing: failing))
   }
 
@@ -73,7 +73,7 @@ private func later(
   }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `A pipeline` {
+@Suite(.timeLimit(.minutes(2)), .serialized) struct `A pipeline` {
   @Test(arguments: [(1, 1), (1, 4), (2, 3), (4, 4)])
   func `gives every stream all its results, in order`(batch: Int, threads: Int) throws {
     let trial = try Trial(
@@ -206,6 +206,22 @@ private func later(
     #expect(!report.stream("b").hasFailed && report.stream("b").frames == 50)
   }
 
+  @Test func `a frame that the model cannot take leaves its batch whole`() throws {
+    let trial = try Trial(
+      ["a": [Script(frames: 400)], "b": [Script(frames: 200)]], threads: 2,
+      model: try FakeModel.makeFussy(batch: 4))
+    let report = try trial.pipeline.run()
+    // Of stream a, frames 250 to 255 have a byte that is not in the model's table.
+    #expect(trial.ledger["a"].results.map(\.frame) == Array(0..<250) + Array(256..<400))
+    #expect(report.stream("a").dropped == ["inference": 6])
+    #expect(report.stream("a").errors.count == 6)
+    #expect(report.stream("a").errors[0].contains("frame 25"))
+    #expect(trial.ledger["b"].results.map(\.frame) == Array(0..<200))
+    #expect(report.stream("b").errors.isEmpty && report.stream("b").dropped.isEmpty)
+    trial.checkOrder("a")
+    trial.checkOrder("b")
+  }
+
   @Test func `stop lets all go that was accepted`() throws {
     let trial = try Trial(
       [
@@ -271,6 +287,78 @@ private func later(
     trial.pipeline.stop()
     let report = try trial.pipeline.run()
     #expect(report.stream("a").state == "stopped" && report.stream("a").frames == 0)
+  }
+
+  @Test func `nothing is left of a run: no thread, no handle, no frame`() throws {
+    let clips = "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
+    var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
+    _ = try #require(mkdtemp(&template))
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer {
+      for name in ["a", "b"] { unlink("\(folder)/\(name).jsonl") }
+      rmdir(folder)
+    }
+    var configuration = PipelineConfiguration(
+      model: "m",
+      sources: ["a", "b"].map { name in
+        .init(name: name, url: clips + "/Samples/clips/square.mp4")
+      }, sinks: [.init(.jsonl, path: folder + "/{stream}.jsonl")])
+    configuration.threads = 3
+    let pool = try FramePool(limitBytes: 64 << 20)
+    let pipeline = try Pipeline(
+      configuration, model: try FakeModel.make(batch: 2), processing: FakeModel.processing(),
+      pool: pool)
+    #expect(threadNames().isEmpty)
+    let report = try pipeline.run()
+    for name in ["a", "b"] {
+      #expect(report.stream(name).frames == 300 && report.stream(name).errors.isEmpty)
+    }
+    #expect(threadNames().isEmpty, "\(threadNames())")
+    #expect(openFiles(containing: "square.mp4").isEmpty && openFiles(containing: folder).isEmpty)
+    #expect(pool.statistics.slotsInUse == 0)
+    // Queues, workers, results that wait, and what the decoder keeps: not the 600 of the clips.
+    #expect(pool.statistics.peakBytesInUse > 0)
+    #expect(pool.statistics.peakBytesInUse < 2 * 40 * 480 * 480 * 3 / 2)
+  }
+
+  /// The threads of pipelines in this process.
+  private func threadNames() -> [String] {
+    names(in: "/proc/self/task").compactMap { task in
+      let name = contents(of: "/proc/self/task/\(task)/comm")
+      return ["apus-decode", "apus-infer", "apus-sink"].contains(name) ? name : nil
+    }
+  }
+
+  /// The files that this process has open.
+  private func openFiles(containing part: String) -> [String] {
+    names(in: "/proc/self/fd").compactMap { handle in
+      var target = [CChar](repeating: 0, count: 4096)
+      let count = readlink("/proc/self/fd/\(handle)", &target, target.count)
+      let path = String(
+        decoding: target.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      return path.contains(part) ? path : nil
+    }
+  }
+
+  private func names(in folder: String) -> [String] {
+    guard let directory = opendir(folder) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      names.append(
+        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        })
+    }
+    return names
+  }
+
+  private func contents(of path: String) -> String {
+    guard let file = fopen(path, "r") else { return "" }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes.prefix(count).filter { $0 != 10 }, as: UTF8.self)
   }
 
   @Test func `a model without postprocessing is refused`() throws {
