@@ -70,6 +70,8 @@ final class PipelineCore: Sendable {
     traffic.streams[stream].machine.stop(hasFailed: true)
     traffic.streams[stream].lose(.sink, traffic.batcher.discard(stream))
     self.traffic.signal(sourceCondition(stream))
+    // The frames that are gone may have been the last.
+    broadcastWork()
   }
 
   // MARK: Ending

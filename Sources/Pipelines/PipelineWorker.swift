@@ -57,9 +57,10 @@ final class PipelineWorker: @unchecked Sendable {
     } catch {
       throw PipelineError(.memory, error.description)
     }
-    let mapping: InputMapping
+    var mapping: InputMapping
     do throws(RuntimeError) {
       mapping = try input.write(black, sample: 0)
+      for sample in 1..<max(1, batchSize) { mapping = try input.write(black, sample: sample) }
       try session.run()
     } catch {
       throw PipelineError(.model, error.description)

@@ -65,7 +65,9 @@ struct SourceThread {
   }
 
   private mutating func read() -> SourceMachine.Command {
-    guard let decoder else { return report(.closed) }
+    guard let decoder else {
+      return report(ImagingError(.mediaLibrary, "the source is not open", place: source.url))
+    }
     let watch = Stopwatch(core.now)
     let began = core.now
     withStream { stream in

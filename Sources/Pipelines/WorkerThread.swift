@@ -118,6 +118,10 @@ struct WorkerThread {
     guard !prepared.isEmpty else { return [] }
     let watch = Stopwatch(core.now)
     do throws(RuntimeError) {
+      // Samples without a frame repeat one: what lies there is whatever the last run left.
+      for sample in prepared.count..<worker.batchSize {
+        _ = try worker.prepare(prepared[0].taken, sample: sample, core)
+      }
       try worker.infer()
       let time = watch.split(core.now, over: prepared.count)
       return prepared.enumerated().map { index, prepared in

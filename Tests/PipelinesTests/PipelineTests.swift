@@ -206,6 +206,16 @@ private func later(
     #expect(!report.stream("b").hasFailed && report.stream("b").frames == 50)
   }
 
+  @Test func `a sink that fails when its source has ended leaves nobody waiting`() throws {
+    // One worker: at most 5 frames are outstanding, the others wait in the queue when it fails.
+    let trial = try Trial(
+      ["a": [Script(frames: 9)]], threads: 1, pause: ["a": 30], failing: ["a": 1]
+    ) { $0.capacity = 20 }
+    let report = try trial.pipeline.run()
+    #expect(report.stream("a").state == "ended" && report.stream("a").hasFailed)
+    #expect(report.stream("a").frames == 1 && report.stream("a").dropped == ["sink": 8])
+  }
+
   @Test func `a frame that the model cannot take leaves its batch whole`() throws {
     let trial = try Trial(
       ["a": [Script(frames: 400)], "b": [Script(frames: 200)]], threads: 2,
