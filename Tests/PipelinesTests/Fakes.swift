@@ -6,7 +6,6 @@ import Instructions
 import ModelFile
 import Planner
 import Runtime
-import Synchronization
 import Tensors
 
 @testable import Pipelines
@@ -33,11 +32,14 @@ struct Script: Sendable {
 /// again.
 final class FakeOpener: StreamOpener {
   private let scripts: [String: [Script]]
-  private let openings = Mutex<[String: Int]>([:])
+  private let openings: Monitor<[String: Int]>?
 
-  init(_ scripts: [String: [Script]]) { self.scripts = scripts }
+  init(_ scripts: [String: [Script]]) {
+    self.scripts = scripts
+    openings = try? Monitor([:], conditions: 0)
+  }
 
-  func count(_ name: String) -> Int { openings.withLock { $0[name] ?? 0 } }
+  func count(_ name: String) -> Int { openings?.withLock { $0[name] ?? 0 } ?? 0 }
 
   func interruption() -> any StreamInterruption { FakeInterruption() }
 
@@ -46,10 +48,11 @@ final class FakeOpener: StreamOpener {
     _ interruption: any StreamInterruption
   ) throws(ImagingError) -> any StreamDecoder {
     let all = scripts[source.name] ?? [Script()]
-    let count = openings.withLock { openings in
-      openings[source.name, default: 0] += 1
-      return openings[source.name] ?? 1
-    }
+    let count =
+      openings?.withLock { openings in
+        openings[source.name, default: 0] += 1
+        return openings[source.name] ?? 1
+      } ?? 1
     let script = all[min(count, all.count) - 1]
     if let refusal = script.refusal {
       throw ImagingError(refusal, "nobody answers", place: source.url)
@@ -184,18 +187,24 @@ enum FakeModel {
 }
 
 /// What sinks were given, by stream.
+///
+/// Kept under the room's own lock: the thread sanitiser does not know that of Synchronization.
 final class Ledger: Sendable {
   struct Entry: Sendable {
     var results: [FrameDetections] = []
     var isFinished = false
   }
 
-  private let entries = Mutex<[String: Entry]>([:])
+  private let entries: Monitor<[String: Entry]>?
 
-  subscript(_ stream: String) -> Entry { entries.withLock { $0[stream] ?? Entry() } }
+  init() { entries = try? Monitor([:], conditions: 0) }
+
+  subscript(_ stream: String) -> Entry {
+    entries?.withLock { $0[stream] ?? Entry() } ?? Entry()
+  }
 
   fileprivate func change(_ stream: String, _ body: (inout Entry) -> Void) {
-    entries.withLock { body(&$0[stream, default: Entry()]) }
+    entries?.withLock { body(&$0[stream, default: Entry()]) }
   }
 
   /// Opens sinks that write down what they get.
@@ -232,4 +241,10 @@ private final class LedgerSink: ResultSink {
   }
 
   func finish() throws(PipelineError) { ledger.change(stream) { $0.isFinished = true } }
+}
+
+extension PipelineReport {
+  func stream(_ name: String) -> Stream {
+    streams.first { $0.name == name } ?? Stream(name: "missing")
+  }
 }

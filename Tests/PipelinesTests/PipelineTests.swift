@@ -3,7 +3,6 @@ import Imaging
 import Kernels
 import ModelFile
 import Runtime
-import Synchronization
 import Tensors
 import Testing
 
@@ -54,12 +53,6 @@ private struct Trial {
       #expect(samples[0] == stream.utf8.last ?? 0, "the frame of another stream")
       #expect(Int(samples[1]) + Int(samples[2]) * 256 == result.frame, "another frame's result")
     }
-  }
-}
-
-extension PipelineReport {
-  fileprivate func stream(_ name: String) -> Stream {
-    streams.first { $0.name == name } ?? Stream(name: "missing")
   }
 }
 
@@ -191,12 +184,10 @@ private func later(
   @Test func `a slow sink holds up its own stream only`() throws {
     let trial = try Trial(
       ["a": [Script(frames: 30)], "b": [Script(frames: 300)]], threads: 2, pause: ["a": 60])
-    let reports = Mutex<[PipelineReport]>([])
-    _ = try trial.pipeline.run(every: .milliseconds(20)) { report in
-      reports.withLock { $0.append(report) }
-    }
+    var reports: [PipelineReport] = []
+    _ = try trial.pipeline.run(every: .milliseconds(20)) { reports.append($0) }
     // Long before the slow one, the fast one was through.
-    let middle = reports.withLock { $0.first { $0.stream("b").state == "ended" } }
+    let middle = reports.first { $0.stream("b").state == "ended" }
     #expect((middle?.stream("a").frames ?? 30) < 20)
     #expect(trial.ledger["a"].results.count == 30 && trial.ledger["b"].results.count == 300)
   }
@@ -303,78 +294,6 @@ private func later(
     trial.pipeline.stop()
     let report = try trial.pipeline.run()
     #expect(report.stream("a").state == "stopped" && report.stream("a").frames == 0)
-  }
-
-  @Test func `nothing is left of a run: no thread, no handle, no frame`() throws {
-    let clips = "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
-    var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
-    _ = try #require(mkdtemp(&template))
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-      for name in ["a", "b"] { unlink("\(folder)/\(name).jsonl") }
-      rmdir(folder)
-    }
-    var configuration = PipelineConfiguration(
-      model: "m",
-      sources: ["a", "b"].map { name in
-        .init(name: name, url: clips + "/Samples/clips/square.mp4")
-      }, sinks: [.init(.jsonl, path: folder + "/{stream}.jsonl")])
-    configuration.threads = 3
-    let pool = try FramePool(limitBytes: 64 << 20)
-    let pipeline = try Pipeline(
-      configuration, model: try FakeModel.make(batch: 2), processing: FakeModel.processing(),
-      pool: pool)
-    #expect(threadNames().isEmpty)
-    let report = try pipeline.run()
-    for name in ["a", "b"] {
-      #expect(report.stream(name).frames == 300 && report.stream(name).errors.isEmpty)
-    }
-    #expect(threadNames().isEmpty, "\(threadNames())")
-    #expect(openFiles(containing: "square.mp4").isEmpty && openFiles(containing: folder).isEmpty)
-    #expect(pool.statistics.slotsInUse == 0)
-    // Queues, workers, results that wait, and what the decoder keeps: not the 600 of the clips.
-    #expect(pool.statistics.peakBytesInUse > 0)
-    #expect(pool.statistics.peakBytesInUse < 2 * 40 * 480 * 480 * 3 / 2)
-  }
-
-  /// The threads of pipelines in this process.
-  private func threadNames() -> [String] {
-    names(in: "/proc/self/task").compactMap { task in
-      let name = contents(of: "/proc/self/task/\(task)/comm")
-      return ["apus-decode", "apus-infer", "apus-sink"].contains(name) ? name : nil
-    }
-  }
-
-  /// The files that this process has open.
-  private func openFiles(containing part: String) -> [String] {
-    names(in: "/proc/self/fd").compactMap { handle in
-      var target = [CChar](repeating: 0, count: 4096)
-      let count = readlink("/proc/self/fd/\(handle)", &target, target.count)
-      let path = String(
-        decoding: target.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      return path.contains(part) ? path : nil
-    }
-  }
-
-  private func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      names.append(
-        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        })
-    }
-    return names
-  }
-
-  private func contents(of path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 64)
-    let count = fread(&bytes, 1, bytes.count, file)
-    return String(decoding: bytes.prefix(count).filter { $0 != 10 }, as: UTF8.self)
   }
 
   @Test func `a model without postprocessing is refused`() throws {

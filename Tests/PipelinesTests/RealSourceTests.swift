@@ -9,12 +9,23 @@ import Testing
   import Glibc
 #endif
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct `A pipeline on real sources` {
+@Suite(.timeLimit(.minutes(3))) struct `A pipeline on real sources` {
   private static let root =
     "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
 
   private func clip(_ name: String) -> String {
     `A pipeline on real sources`.root + "/Samples/clips/\(name).mp4"
+  }
+
+  /// Whether videos can be opened: not where a sanitiser keeps the media library out.
+  private var hasMedia: Bool {
+    do throws(ImagingError) {
+      _ = try VideoSource(clip("square"))
+    } catch  where error.code == .mediaLibrary {
+      print("skipped: \(error)")
+      return false
+    } catch {}
+    return true
   }
 
   private func pipeline(
@@ -28,51 +39,8 @@ import Testing
       sinks: ledger.opener())
   }
 
-  @Test func `a camera whose server is killed thrice and stopped once comes back each time`()
-    throws
-  {
-    let server = try LoopbackServer.rtsp(clip("evening"))
-    var source = PipelineConfiguration.Source(name: "camera", url: server.address)
-    source.silence = 1
-    let ledger = Ledger()
-    let pipeline = try pipeline([source], ledger)
-    var (kills, mark, isPaused, wasResumed) = (0, 0, false, false)
-    var states: Set<String> = []
-    let report = try pipeline.run(for: .seconds(120), every: .milliseconds(50)) { report in
-      let stream = report.streams[0]
-      states.insert(stream.state)
-      if isPaused {
-        // It came to a stop, and the loss was noticed.
-        guard stream.reconnects["silent"] != nil else { return }
-        server.resume()
-        (isPaused, wasResumed, mark) = (false, true, stream.frames)
-      } else if stream.state == "playing", stream.frames >= mark + 5 {
-        mark = stream.frames
-        if kills < 3 {
-          kills += 1
-          do { try server.restart() } catch { Issue.record(error) }
-        } else if !wasResumed {
-          server.pause()
-          isPaused = true
-        } else {
-          pipeline.stop()
-        }
-      }
-    }
-    let stream = report.streams[0]
-    #expect(stream.state == "stopped" && !stream.hasFailed, "\(stream.errors)")
-    #expect(kills == 3 && wasResumed)
-    #expect(stream.reconnects["silent"] == 1)
-    let others = stream.reconnects.filter { $0.key != "silent" }.values.reduce(0, +)
-    #expect(others >= 3, "\(stream.reconnects)")
-    #expect(states.isSuperset(of: ["playing"]) && !states.isDisjoint(with: ["waiting", "broken"]))
-    let results = ledger["camera"].results
-    #expect(results.count == stream.frames && ledger["camera"].isFinished)
-    let times = results.compactMap(\.timeMs)
-    #expect(times == times.sorted(), "times rise across connections")
-  }
-
   @Test func `bad sources are named, and good ones are not disturbed`() throws {
+    guard hasMedia else { return }
     var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
     _ = try #require(mkdtemp(&template))
     let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -110,6 +78,62 @@ import Testing
     #expect(refused.reconnects.isEmpty)
   }
 
+  @Test func `nothing is left of a run: no thread, no handle, no frame`() throws {
+    guard hasMedia else { return }
+    var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
+    _ = try #require(mkdtemp(&template))
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer {
+      for name in ["a", "b"] { unlink("\(folder)/\(name).jsonl") }
+      rmdir(folder)
+    }
+    var configuration = PipelineConfiguration(
+      model: "m", sources: ["a", "b"].map { .init(name: $0, url: clip("square")) },
+      sinks: [.init(.jsonl, path: folder + "/{stream}.jsonl")])
+    configuration.threads = 3
+    let pool = try FramePool(limitBytes: 64 << 20)
+    let threads = try Monitor<[String]>([], conditions: 0)
+    let pipeline = try Pipeline(
+      configuration, model: try FakeModel.make(batch: 2), processing: FakeModel.processing(),
+      pool: pool
+    ) { (sink, stream, rate) throws(PipelineError) -> any ResultSink in
+      threads.withLock { $0.append(linkTarget("/proc/thread-self")) }
+      return try ResultSinks.open(sink, stream: stream, rate: rate)
+    }
+    let report = try pipeline.run()
+    for name in ["a", "b"] {
+      #expect(report.stream(name).frames == 300 && report.stream(name).errors.isEmpty)
+    }
+    // Each sink was written by a thread of its own, which is gone.
+    let names = threads.withLock { $0 }
+    #expect(Set(names).count == 2)
+    for name in names { #expect(access("/proc/\(name)", F_OK) != 0, "\(name)") }
+    #expect(openFiles(containing: "square.mp4").isEmpty && openFiles(containing: folder).isEmpty)
+    #expect(pool.statistics.slotsInUse == 0)
+    // Queues, workers, results that wait, and what the decoder keeps: not the 600 of the clips.
+    #expect(pool.statistics.peakBytesInUse > 0)
+    #expect(pool.statistics.peakBytesInUse < 2 * 40 * 480 * 480 * 3 / 2)
+  }
+
+  /// The files that this process has open.
+  private func openFiles(containing part: String) -> [String] {
+    names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/" + $0) }
+      .filter { $0.contains(part) }
+  }
+
+  private func names(in folder: String) -> [String] {
+    guard let directory = opendir(folder) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      names.append(
+        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        })
+    }
+    return names
+  }
+
   private func read(_ path: String) throws -> [UInt8] {
     let file = try #require(fopen(path, "rb"), "\(path)")
     defer { fclose(file) }
@@ -122,4 +146,12 @@ import Testing
     #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
     fclose(file)
   }
+}
+
+/// What a symbolic link says.
+private func linkTarget(_ path: String) -> String {
+  var target = [CChar](repeating: 0, count: 4096)
+  let count = readlink(path, &target, target.count)
+  return String(
+    decoding: target.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
