@@ -67,6 +67,9 @@ import Testing
     let text = try String(contentsOfFile: json, encoding: .utf8)
     #expect(text.contains("\"label\":\"bus\""))
     #expect(folder.names.contains("a.jpg"))
+    #expect(apus("bench", model, "--preprocessing", "640x480:nv12", "--runs", "3", "--json") == 0)
+    #expect(apus("bench", model, "--preprocessing", "640x480:nv13") == 64)
+    #expect(apus("bench", model, "--preprocessing", "640") == 64)
   }
 
   @Test func `mistakes on the command line end with 64`() {

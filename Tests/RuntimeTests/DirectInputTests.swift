@@ -1,3 +1,5 @@
+import CTestSupport
+import Glibc
 import Instructions
 import Kernels
 import Planner
@@ -8,7 +10,7 @@ import Testing
 
 @Suite struct DirectInputTests {
   /// x [2,3,5,7] → a conversion to channels last → two more steps that reuse memory → y.
-  private func program(
+  private static func program(
     _ type: ElementType, _ quantization: Quantization? = nil, layout: Layout = .channelsLast
   ) -> Program {
     let declared = Shape([2, 3, 5, 7])
@@ -54,7 +56,7 @@ import Testing
   func `runs give the same bits as with the declared input`(
     _ threads: Int, _ form: (type: ElementType, quantization: Quantization?)
   ) throws {
-    let program = program(form.type, form.quantization)
+    let program = Self.program(form.type, form.quantization)
     let session = try Evaluation.session(program, constants: [:], threads: threads)
     let expected = try session.run([DirectInputTests.values])[0].floats()
     let direct = try #require(try session.takeDirectInput(0))
@@ -82,7 +84,7 @@ import Testing
   @Test func `a row of numbers is converted as the whole input is`() throws {
     let quantization = Quantization(
       scales: [0.2, 0.25, 0.5], zeroPoints: [128, 0, 64], axis: 1)
-    let session = try Evaluation.session(program(.uint8, quantization), constants: [:])
+    let session = try Evaluation.session(Self.program(.uint8, quantization), constants: [:])
     let direct = try #require(try session.directInput(0))
     // Halves between two bytes go to the even one; what is outside is saturated.
     let row = TensorBuffer([1, 3, 1, 4], [0.1, 0.3, -900, 900, 0, 0.125, 0.375, 80, 0, 1, 2, 3])
@@ -94,7 +96,7 @@ import Testing
   }
 
   @Test func `the declared input is refused once it is taken`() throws {
-    let session = try Evaluation.session(program(.float32), constants: [:])
+    let session = try Evaluation.session(Self.program(.float32), constants: [:])
     #expect(throws: RuntimeError.self) { try session.withDirectInput(0) { _ in } }
     try session.takeDirectInput(0)
     #expect(try session.takeDirectInput(0) != nil)
@@ -107,8 +109,26 @@ import Testing
     #expect(throws: RuntimeError.self) { try session.takeDirectInput(1) }
   }
 
+  @Test func `runs with a direct input allocate nothing`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      for threads in 1...2 {
+        let session = try Evaluation.session(
+          DirectInputTests.program(.bfloat16), constants: [:], threads: threads)
+        guard try session.takeDirectInput(0) != nil else { exit(101) }
+        try session.withDirectInput(0) { bytes in
+          for index in bytes.indices { bytes[index] = 0 }
+        }
+        try session.run()
+        ts_start_counting_allocations()
+        for _ in 0..<100 { try session.run() }
+        let count = ts_stop_counting_allocations()
+        if count != 0 { exit(Int32(min(count, 100))) }
+      }
+    }
+  }
+
   @Test func `an input with another reader stays as declared`() throws {
-    var program = program(.float32)
+    var program = Self.program(.float32)
     program.tensors.append(TensorSpec(name: "z", type: .float32, shape: [2, 3, 5, 7]))
     program.instructions.append(
       Copy.converting(
@@ -120,7 +140,7 @@ import Testing
   }
 
   @Test func `a conversion that is not the first step stays`() throws {
-    var program = program(.float32)
+    var program = Self.program(.float32)
     program.tensors.append(TensorSpec(name: "f", type: .float32, shape: [4]))
     program.instructions.insert(Fill(Operand(4), bits: 0), at: 0)
     program.origins.append("fill")
@@ -128,14 +148,14 @@ import Testing
   }
 
   @Test func `a result that is an output stays`() throws {
-    var program = program(.float32)
+    var program = Self.program(.float32)
     program.outputs.append(
       .init(name: "q", type: .float32, shape: [2, 5, 7, 3], operand: Operand(1)))
     #expect(try Evaluation.session(program, constants: [:]).takeDirectInput(0) == nil)
   }
 
   @Test func `a copy of a part of the input stays`() throws {
-    var program = program(.float32, layout: .declared)
+    var program = Self.program(.float32, layout: .declared)
     program.instructions[0] = Copy(
       Operand(0), to: Operand(1), extents: [2, 3, 5, 6], sourceStrides: [105, 35, 7, 1],
       targetStrides: [105, 35, 7, 1])

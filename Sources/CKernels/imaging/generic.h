@@ -1,13 +1,14 @@
 // The image path, one text for every ISA: plain loops that the compiler makes vectors of.
 //
 // Included by <isa>.c, which defines FUNCTION(name). Files with ways of their own define
-// OWN_COLUMNS and OWN_ROWS and use the functions here for what they leave.
+// OWN_COLUMNS and OWN_ROWS and use the functions here for what they leave, or
+//   LOOK_UP_BYTES(pixels, count, table)   pixels[i] = table[pixels[i]], count ≤ CHUNK
 #include "declare.h"
 
 #define INLINE static inline __attribute__((always_inline, unused))
 #define YUV_BITS 20
 // The pixels that are stored at a time.
-#define CHUNK 64
+#define CHUNK 256
 
 INLINE uint8_t saturate(int32_t x) { return x < 0 ? 0 : x > 255 ? 255 : (uint8_t)x; }
 
@@ -101,16 +102,24 @@ void FUNCTION(round_row)(const float *sum, size_t count, uint8_t *restrict targe
 
 INLINE uint32_t two_bytes(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 
-// Collects luma (and chroma) of the pixels that column after column needs: bytes y0 y1 in the
-// first half of the scratch memory, u0 v0 u1 v1 in the second. `pair` is where the chroma samples
-// of a pixel lie side by side, U first; null: they do not.
-INLINE void collect_yuv(const struct apus_columns *c, size_t from, const uint8_t *pair) {
+// Collects luma and chroma of the pixels that column after column needs: bytes y0 y1 in the first
+// half of the scratch memory, u0 v0 u1 v1 in the second; where columns pick, y0 and u0 v0 only.
+// `pair` is where the chroma samples of a pixel lie side by side, U first; null: they do not.
+INLINE void collect_yuv(
+    const struct apus_columns *c, size_t from, const uint8_t *pair, int is_picking) {
   uint32_t *restrict lumas = c->scratch, *restrict chromas = c->scratch + c->count;
   const uint8_t *luma = c->source[0], *u = c->source[1], *v = c->source[2];
   const int32_t last = (int32_t)c->width - 1;
   for (size_t i = from; i < c->count; i++) {
-    const int32_t x0 = c->first[i], x1 = x0 < last ? x0 + 1 : last;
-    const ptrdiff_t p0 = x0 / 2 * c->step, p1 = x1 / 2 * c->step;
+    const int32_t x0 = c->first[i];
+    const ptrdiff_t p0 = (x0 >> 1) * c->step;
+    if (is_picking) {
+      lumas[i] = luma[x0];
+      chromas[i] = pair ? two_bytes(pair + p0) : u[p0] | (uint32_t)v[p0] << 8;
+      continue;
+    }
+    const int32_t x1 = x0 < last ? x0 + 1 : last;
+    const ptrdiff_t p1 = (x1 >> 1) * c->step;
     lumas[i] = luma[x0] | (uint32_t)luma[x1] << 8;
     if (pair) {
       chromas[i] = two_bytes(pair + p0) | two_bytes(pair + p1) << 16;
@@ -153,13 +162,16 @@ INLINE void blend_yuv(const struct apus_columns *c, size_t from, int is_picking)
 }
 
 INLINE void columns_of_yuv(const struct apus_columns *c, size_t from) {
-  if (c->step == 2 && c->source[2] == c->source[1] + 1) {
-    collect_yuv(c, from, c->source[1]);
+  const uint8_t *pair = c->step == 2 && c->source[2] == c->source[1] + 1 ? c->source[1] : 0;
+  if (c->is_picking) {
+    if (pair) collect_yuv(c, from, pair, 1);
+    else collect_yuv(c, from, 0, 1);
+    blend_yuv(c, from, 1);
   } else {
-    collect_yuv(c, from, 0);
+    if (pair) collect_yuv(c, from, pair, 0);
+    else collect_yuv(c, from, 0, 0);
+    blend_yuv(c, from, 0);
   }
-  if (c->is_picking) blend_yuv(c, from, 1);
-  else blend_yuv(c, from, 0);
 }
 
 INLINE void columns_of_samples(const struct apus_columns *c, ptrdiff_t step) {
@@ -262,7 +274,16 @@ INLINE void rows_from(const struct apus_rows *c, size_t from) {
       if (count == CHUNK) blend_chunk(c, channel, from, CHUNK, pixels[channel]);
       else blend_chunk(c, channel, from, count, pixels[channel]);
     }
-    if (!c->table[0]) store_plain(c, pixels, from, count);
+    int is_plain = !c->table[0];
+#ifdef LOOK_UP_BYTES
+    if (!is_plain && c->element_size == 1) {
+      for (uint32_t channel = 0; channel < c->channels; channel++) {
+        LOOK_UP_BYTES(pixels[channel], count, (const uint8_t *)c->table[channel]);
+      }
+      is_plain = 1;
+    }
+#endif
+    if (is_plain) store_plain(c, pixels, from, count);
     else if (c->element_size == 1) store_uint8_t(c, pixels, from, count);
     else if (c->element_size == 2) store_uint16_t(c, pixels, from, count);
     else store_uint32_t(c, pixels, from, count);

@@ -4,6 +4,7 @@ import Instructions
 import Kernels
 import ModelFile
 import Options
+import Pipelines
 import Runtime
 import Tensors
 
@@ -12,7 +13,7 @@ final class PictureModel {
   let head: ProgramHead
   let session: Session
   let detector: Detector
-  private let preprocessor: Preprocessor
+  private let input: PictureInput
   private let batch: Int
   private var runCount = 0
   private var milliseconds = 0.0
@@ -34,10 +35,11 @@ final class PictureModel {
     guard let text = processing.inputs.first(where: { $0.name == port.name })?.text else {
       throw FrameRun.missingPreprocessing(opened.path, port)
     }
-    preprocessor = Preprocessor(
+    input = PictureInput(
+      session,
       try Preprocessing(parsing: text).resolved(
         input: port.name, shape: port.shape, type: port.type))
-    batch = max(port.shape.dimensions.first ?? 1, 1)
+    batch = input.batchSize
   }
 
   /// Mean milliseconds per picture of the runs alone.
@@ -76,14 +78,7 @@ final class PictureModel {
   }
 
   private func fill(_ frames: [Frame]) throws -> [InputMapping] {
-    let size = preprocessor.sampleByteCount
-    return try session.withInput(0) { bytes in
-      frames.enumerated().map { index, frame in
-        preprocessor.process(
-          frame,
-          into: UnsafeMutableRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]))
-      }
-    }
+    try frames.enumerated().map { index, frame in try input.write(frame, sample: index) }
   }
 
   private func outputs() throws(DetectionError) -> [KitOutput] {
