@@ -64,44 +64,58 @@ INLINE struct block block_of(const struct apus_columns *c, size_t i) {
   return b;
 }
 
-// Sums of left and right, given as halves of every element, in 1/128.
+// Stores sums of left and right in 1/128; `halves` has both in every element.
 INLINE void store_columns(
-    const struct apus_columns *c, int channel, size_t i, __mmask16 some, Z halves) {
-  Z sum = c->is_picking
-              ? _mm512_slli_epi32(halves, 7)
-              : _mm512_srai_epi32(
-                    _mm512_madd_epi16(
-                        halves, _mm512_maskz_loadu_epi32(some, c->weights + 2 * i)), 4);
+    const struct apus_columns *c, int channel, size_t i, __mmask16 some, int is_picking,
+    Z weights, Z halves) {
+  Z sum = is_picking ? _mm512_slli_epi32(halves, 7)
+                     : _mm512_srai_epi32(_mm512_madd_epi16(halves, weights), 4);
   __m256i narrow = _mm512_cvtepi32_epi16(sum);
   int16_t *target = c->target[channel] + i;
   if (some == 0xffff) _mm256_storeu_si256((__m256i *)target, narrow);
   else _mm256_mask_storeu_epi16(target, some, narrow);
 }
 
+// The constants of a conversion; those of `base` gather what does not depend on the samples.
 struct yuv {
-  Z offset, luma, red_v, green_u, green_v, blue_u;
+  Z luma, red_v, green_u, green_v, blue_u;
+  Z base[3];
 };
 
-INLINE Z clamped(Z x) {
-  x = _mm512_max_epi32(_mm512_srai_epi32(x, YUV_BITS), _mm512_setzero_si512());
-  return _mm512_min_epi32(x, _mm512_set1_epi32(255));
+INLINE struct yuv yuv_of(const apus_yuv_constants *k) {
+  const int32_t half = 1 << (YUV_BITS - 1);
+  const struct yuv v = {
+      _mm512_set1_epi32(k->luma),    _mm512_set1_epi32(k->red_v),
+      _mm512_set1_epi32(k->green_u), _mm512_set1_epi32(k->green_v),
+      _mm512_set1_epi32(k->blue_u),
+      {_mm512_set1_epi32(half - 128 * k->red_v),
+       _mm512_set1_epi32(half - 128 * (k->green_u + k->green_v)),
+       _mm512_set1_epi32(half - 128 * k->blue_u)}};
+  return v;
 }
 
-INLINE void to_rgb(const struct yuv *k, Z y, Z u, Z v, Z *rgb) {
-  u = _mm512_sub_epi32(u, _mm512_set1_epi32(128));
-  v = _mm512_sub_epi32(v, _mm512_set1_epi32(128));
-  y = _mm512_max_epi32(_mm512_sub_epi32(y, k->offset), _mm512_setzero_si512());
-  Z l = _mm512_add_epi32(
-      _mm512_mullo_epi32(y, k->luma), _mm512_set1_epi32(1 << (YUV_BITS - 1)));
-  rgb[0] = clamped(_mm512_add_epi32(l, _mm512_mullo_epi32(v, k->red_v)));
-  rgb[1] = clamped(_mm512_add_epi32(
-      l, _mm512_add_epi32(_mm512_mullo_epi32(u, k->green_u), _mm512_mullo_epi32(v, k->green_v))));
-  rgb[2] = clamped(_mm512_add_epi32(l, _mm512_mullo_epi32(u, k->blue_u)));
+// What chroma adds to red, green and blue, before they are shifted.
+INLINE void chroma_part(const struct yuv *k, Z u, Z v, Z *rgb) {
+  rgb[0] = _mm512_add_epi32(_mm512_mullo_epi32(v, k->red_v), k->base[0]);
+  rgb[1] = _mm512_add_epi32(
+      _mm512_add_epi32(_mm512_mullo_epi32(u, k->green_u), _mm512_mullo_epi32(v, k->green_v)),
+      k->base[1]);
+  rgb[2] = _mm512_add_epi32(_mm512_mullo_epi32(u, k->blue_u), k->base[2]);
+}
+
+// The left sums shifted in the lower halves of every element, the right ones in the upper, as
+// bytes.
+INLINE Z saturated(Z left, Z right) {
+  Z both = _mm512_mask_blend_epi16(
+      0xaaaaaaaa, _mm512_srai_epi32(left, YUV_BITS), _mm512_srai_epi32(right, YUV_BITS - 16));
+  both = _mm512_max_epi16(both, _mm512_setzero_si512());
+  return _mm512_min_epi16(both, _mm512_set1_epi16(255));
 }
 
 // The bytes 8 · place … of every element.
 INLINE Z byte_at(Z x, unsigned place) {
-  return _mm512_and_si512(_mm512_srli_epi32(x, 8 * place), _mm512_set1_epi32(255));
+  x = place ? _mm512_srli_epi32(x, 8 * place) : x;
+  return place == 3 ? x : _mm512_and_si512(x, _mm512_set1_epi32(255));
 }
 
 // u0 v0 u1 v1 of every column (v0 u0 v1 u1 where V comes first).
@@ -124,11 +138,10 @@ INLINE Z collect_chroma(const struct apus_columns *c, const struct block *b, con
   return _mm512_or_si512(u, v);
 }
 
-INLINE void columns_yuv(const struct apus_columns *c, const uint8_t *pair, int is_swapped) {
-  const struct yuv k = {
-      _mm512_set1_epi32(c->yuv->luma_offset), _mm512_set1_epi32(c->yuv->luma),
-      _mm512_set1_epi32(c->yuv->red_v),       _mm512_set1_epi32(c->yuv->green_u),
-      _mm512_set1_epi32(c->yuv->green_v),     _mm512_set1_epi32(c->yuv->blue_u)};
+INLINE void columns_yuv(
+    const struct apus_columns *c, const uint8_t *pair, int is_swapped, int is_picking) {
+  const struct yuv k = yuv_of(c->yuv);
+  const Z offset = _mm512_set1_epi8((char)c->yuv->luma_offset);
   for (size_t i = 0; i < c->count; i += 16) {
     const struct block b = block_of(c, i);
     if (b.reach > 250) {
@@ -138,21 +151,32 @@ INLINE void columns_yuv(const struct apus_columns *c, const uint8_t *pair, int i
     Z index = _mm512_or_si512(b.first, _mm512_slli_epi32(b.second, 8));
     Z lumas = collect(
         c->source[0] + b.base, (ptrdiff_t)c->width - b.base, b.reach, index, ~(__mmask64)0);
+    lumas = _mm512_subs_epu8(lumas, offset);
     Z chromas = collect_chroma(c, &b, pair);
-    Z rgb[3];
-    to_rgb(
-        &k, byte_at(lumas, 0), byte_at(chromas, is_swapped ? 1 : 0),
-        byte_at(chromas, is_swapped ? 0 : 1), rgb);
-    if (!c->is_picking) {
-      Z right[3];
-      to_rgb(
-          &k, byte_at(lumas, 1), byte_at(chromas, is_swapped ? 3 : 2),
-          byte_at(chromas, is_swapped ? 2 : 3), right);
-      for (int t = 0; t < 3; t++) {
-        rgb[t] = _mm512_or_si512(rgb[t], _mm512_slli_epi32(right[t], 16));
-      }
+    Z left[3], right[3];
+    chroma_part(
+        &k, byte_at(chromas, is_swapped ? 1 : 0), byte_at(chromas, is_swapped ? 0 : 1), left);
+    if (is_picking) {
+      for (int t = 0; t < 3; t++) right[t] = _mm512_setzero_si512();
+    } else if (_mm512_cmpeq_epi32_mask(
+                   _mm512_slli_epi32(chromas, 16),
+                   _mm512_and_si512(chromas, _mm512_set1_epi32((int)0xffff0000))) == 0xffff) {
+      for (int t = 0; t < 3; t++) right[t] = left[t];
+    } else {
+      chroma_part(
+          &k, byte_at(chromas, is_swapped ? 3 : 2), byte_at(chromas, is_swapped ? 2 : 3), right);
     }
-    for (int t = 0; t < 3; t++) store_columns(c, t, i, b.some, rgb[t]);
+    const Z y0 = _mm512_mullo_epi32(byte_at(lumas, 0), k.luma);
+    for (int t = 0; t < 3; t++) left[t] = _mm512_add_epi32(left[t], y0);
+    if (!is_picking) {
+      const Z y1 = _mm512_mullo_epi32(byte_at(lumas, 1), k.luma);
+      for (int t = 0; t < 3; t++) right[t] = _mm512_add_epi32(right[t], y1);
+    }
+    const Z weights =
+        is_picking ? right[0] : _mm512_maskz_loadu_epi32(b.some, c->weights + 2 * i);
+    for (int t = 0; t < 3; t++) {
+      store_columns(c, t, i, b.some, is_picking, weights, saturated(left[t], right[t]));
+    }
   }
 }
 
@@ -169,21 +193,28 @@ INLINE void columns_samples(const struct apus_columns *c) {
       index = _mm512_or_si512(
           index, _mm512_slli_epi32(_mm512_mullo_epi32(b.second, step), 16));
     }
+    const Z weights = c->is_picking ? _mm512_setzero_si512()
+                                    : _mm512_maskz_loadu_epi32(b.some, c->weights + 2 * i);
     const ptrdiff_t available = ((ptrdiff_t)c->width - 1 - b.base) * c->step + 1;
     for (uint32_t t = 0; t < c->channels; t++) {
       Z halves = collect(
           c->source[t] + b.base * c->step, available, b.reach * c->step, index,
           c->is_picking ? 0x1111111111111111 : 0x5555555555555555);
-      store_columns(c, (int)t, i, b.some, halves);
+      store_columns(c, (int)t, i, b.some, (int)c->is_picking, weights, halves);
     }
   }
 }
 
+INLINE void columns_by_layout(const struct apus_columns *c, int is_picking) {
+  if (c->step == 1) columns_yuv(c, 0, 0, is_picking);
+  else if (c->source[2] > c->source[1]) columns_yuv(c, c->source[1], 0, is_picking);
+  else columns_yuv(c, c->source[2], 1, is_picking);
+}
+
 void FUNCTION(columns)(const struct apus_columns *c) {
   if (!c->yuv) columns_samples(c);
-  else if (c->step == 1) columns_yuv(c, 0, 0);
-  else if (c->source[2] > c->source[1]) columns_yuv(c, c->source[1], 0);
-  else columns_yuv(c, c->source[2], 1);
+  else if (c->is_picking) columns_by_layout(c, 1);
+  else columns_by_layout(c, 0);
 }
 
 // --- rows ---
