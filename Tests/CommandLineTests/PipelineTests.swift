@@ -219,6 +219,19 @@ import Testing
     return process
   }
 
+  /// Waits until a pipeline's sources have threads, and then until some frames have passed.
+  private func waitForFrames(_ process: pid_t) {
+    let tasks = "/proc/\(process)/task/"
+    for _ in 0..<600 {
+      let names = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).map {
+        (try? String(contentsOfFile: tasks + $0 + "/comm", encoding: .utf8)) ?? ""
+      }
+      if names.contains("apus-decode\n") { break }
+      usleep(50_000)
+    }
+    usleep(1_500_000)
+  }
+
   /// Waits for the end of a process; returns its exit status, or nil where a signal ended it.
   private func status(of process: pid_t) -> Int32? {
     var raw: Int32 = 0
@@ -230,7 +243,7 @@ import Testing
     let folder = try Folder()
     try folder.configure(["{\"url\":\"\(Self.clip)\",\"loop\":true,\"pace\":\"real-time\"}"])
     let process = try start(folder)
-    usleep(2_000_000)
+    waitForFrames(process)
     #expect(folder.names(in: "out").isEmpty, "a file has its name before it is complete")
     kill(process, SIGINT)
     #expect(status(of: process) == 130)
@@ -242,7 +255,7 @@ import Testing
     let folder = try Folder()
     try folder.configure(["{\"url\":\"\(Self.clip)\",\"loop\":true,\"pace\":\"real-time\"}"])
     let process = try start(folder)
-    usleep(2_000_000)
+    waitForFrames(process)
     kill(process, SIGKILL)
     #expect(status(of: process) == nil)
     #expect(folder.names(in: "out").isEmpty)

@@ -143,12 +143,13 @@ struct PipelineRun {
     let clock = ContinuousClock()
     let start = clock.now
     let duration = given[PipelineVerb.duration].map { Duration.milliseconds(1000) * $0 }
-    let report = try Interruption.handled(by: {
+    let stop: @Sendable () -> Void = {
       Console.diagnose(
         "\napus pipeline: interrupted; finishing what was read (once more: stop now)\n")
       interruption.raise()
       pipeline.stop()
-    }) {
+    }
+    let report = try Interruption.handled(by: stop) {
       try pipeline.run(for: duration, every: .milliseconds(250)) { report in
         let seconds = (clock.now - start).milliseconds / 1000
         windows.note(frames: report.streams.reduce(0) { $0 + $1.frames }, at: seconds)
