@@ -78,7 +78,7 @@ import Testing
 
   @Test(arguments: ["rtsp", "http"])
   func `says at once that nobody listens`(_ scheme: String) throws {
-    let port = SilentPort(accepts: false)
+    let port = SilentPort(.refuses)
     let (error, seconds) = failure {
       _ = try VideoSource("\(scheme)://camera:secret@127.0.0.1:\(port.port)/clip")
     }
@@ -92,7 +92,7 @@ import Testing
 
   @Test(arguments: ["rtsp", "http"])
   func `is interrupted from another thread while it opens`(_ scheme: String) throws {
-    let port = SilentPort(accepts: true)
+    let port = SilentPort(.isSilent)
     let interruption = MediaInterruption()
     var options = VideoSource.Options()
     options.interruption = interruption
@@ -165,6 +165,47 @@ import Testing
       try VideoSource(server.address + "local.m3u8", options: options())
     }
     #expect(throws: ImagingError.self) { try VideoSource(folder + "/near.m3u8") }
+  }
+
+  @Test func `takes its packets over UDP where that is asked for`() throws {
+    let server = try LoopbackServer.rtsp(`A network source`.clip)
+    var options = options()
+    options.rtspOverUDP = true
+    let source = try VideoSource(server.address, options: options)
+    for _ in 0..<10 { #expect(try source.next() != nil) }
+  }
+
+  @Test(arguments: [
+    ("401 Unauthorized", "credentials"), ("403 Forbidden", "credentials"),
+    ("404 Not Found", "no such stream"), ("503 Service Unavailable", "server failed"),
+  ])
+  func `tells refusals of a server apart`(_ status: String, _ words: String) {
+    for scheme in ["http", "rtsp"] {
+      let head = scheme == "http" ? "HTTP/1.1 " : "RTSP/1.0 "
+      let rest = "\r\nCSeq: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+      let port = SilentPort(.answers(Array((head + status + rest).utf8)))
+      let (error, seconds) = failure {
+        _ = try VideoSource("\(scheme)://127.0.0.1:\(port.port)/x", options: options())
+      }
+      #expect(error?.code == .connection)
+      #expect(error?.message.contains(words) == true, "\(scheme): \(error?.message ?? "")")
+      #expect(seconds < 4)
+    }
+  }
+
+  @Test func `reports a file whose connection ends too early, after its last frame`() throws {
+    let file = try readFile(`A network source`.fixtures + "/loop.mkv")
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: \(file.count)\r\nConnection: close\r\n\r\n"
+    let port = SilentPort(.answers(Array(head.utf8) + file[0..<(file.count * 2 / 3)]))
+    var frames = 0
+    let (error, seconds) = failure {
+      let source = try VideoSource("http://127.0.0.1:\(port.port)/x.mkv", options: options())
+      while try source.next() != nil { frames += 1 }
+    }
+    #expect(frames > 5 && frames < 25)
+    #expect(error?.code == .connection || error?.code == .corrupt)
+    #expect(error?.message.contains("after frame \(frames)") == true)
+    #expect(seconds < 5)
   }
 
   @Test func `names a host that is not known`() {

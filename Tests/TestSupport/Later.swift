@@ -32,30 +32,3 @@ package enum Later {
     if status == 0 { pthread_detach(thread) } else { Unmanaged<Work>.fromOpaque(work).release() }
   }
 }
-
-/// A port of this machine that is held, but that nobody serves.
-package final class SilentPort {
-  package let port: Int
-  private let socket: Int32
-
-  /// - Parameter accepts: whether the system takes connections, which then get no answer; else it
-  ///   refuses them.
-  package init(accepts: Bool) {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutablePointer(to: &address) { address in
-      address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        _ = bind(socket, address, length)
-        _ = getsockname(socket, address, &length)
-      }
-    }
-    if accepts { listen(socket, 8) }
-    self.socket = socket
-    port = Int(UInt16(bigEndian: address.sin_port))
-  }
-
-  deinit { close(socket) }
-}
