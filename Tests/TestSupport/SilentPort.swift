@@ -41,6 +41,9 @@ package final class SilentPort {
     }
   }
 
+  /// - Parameter accepts: whether connections are taken, and then get no answer; else refused.
+  package convenience init(accepts: Bool) { self.init(accepts ? .isSilent : .refuses) }
+
   deinit {
     // Ends the wait of the thread that accepts.
     shutdown(socket, Int32(SHUT_RDWR))
