@@ -96,6 +96,8 @@ public final class Pipeline: Sendable {
 
   /// Runs until all sources have ended, or the pipeline is stopped; can be called once.
   ///
+  /// Before the first source is opened, every worker runs the model once; these runs count nowhere.
+  ///
   /// - Parameters:
   ///   - duration: stops by itself after this time.
   ///   - interval: the time between two calls of `observe`.

@@ -33,7 +33,7 @@ final class PipelineCore: Sendable {
       // Enough for every worker to be busy with one stream alone, and some results that wait.
       let lane = traffic.batcher.addLane(
         source.effectivePolicy, capacity: source.capacity,
-        limit: workers.count * batchSize + PipelineCore.waitingResults)
+        limit: PipelineCore.outstandingLimit(workers: workers.count, batchSize: batchSize))
       precondition(lane == index, "lanes are numbered as streams")
       traffic.streams.append(
         StreamTraffic(machine: SourceMachine(source.rules, seed: UInt64(index) &+ 1)))
@@ -42,7 +42,12 @@ final class PipelineCore: Sendable {
   }
 
   /// The results of a stream that may wait for its sinks while all workers are busy with others.
-  static let waitingResults = 4
+  private static let waitingResults = 4
+
+  /// The most frames of a stream that have left its queue and are not written.
+  static func outstandingLimit(workers: Int, batchSize: Int) -> Int {
+    workers * batchSize + waitingResults
+  }
 
   func sourceCondition(_ stream: Int) -> Int { 3 + 2 * stream }
   func sinkCondition(_ stream: Int) -> Int { 4 + 2 * stream }

@@ -62,7 +62,9 @@ extension PipelinePlan {
       stream.frameByteCount = survey.frameByteCount
       // One is being decoded; those outside the queue are with the workers or wait for a sink.
       let kept = survey.kind == .pictures ? 1 : PipelinePlan.decoderFrameCount
-      stream.frameCount = kept + source.capacity + 1 + min(workers * input.batchSize, 16)
+      stream.frameCount =
+        kept + source.capacity + 1
+        + PipelineCore.outstandingLimit(workers: workers, batchSize: input.batchSize)
       stream.decode = survey.decode
       if measures, let frame = survey.frame {
         stream.preprocess = try PipelinePlan.measure(input, frame)
