@@ -1,6 +1,7 @@
 #include "linux_shim.h"
 
 #include <linux/futex.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -59,3 +60,5 @@ int cl_affinity_count(void) {
   int count = CPU_COUNT(&set);
   return count > 0 ? count : 1;
 }
+
+void cl_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }

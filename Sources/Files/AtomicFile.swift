@@ -65,6 +65,12 @@ package struct AtomicFile: ~Copyable {
   /// Appends text as UTF-8.
   package mutating func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
 
+  /// Sends what was written so far where the destination is a pipe or a device: somebody may be
+  /// waiting at its other end. Files get theirs in larger pieces.
+  package mutating func deliver() throws(FileError) {
+    if pending.isInPlace { try flush() }
+  }
+
   /// Completes the file and gives it its name.
   ///
   /// - Throws: `FileError`; the destination is then as it was before.

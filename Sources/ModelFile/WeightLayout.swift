@@ -52,7 +52,8 @@ package struct WeightLayout: Sendable {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     var index = 0
     while index + 8 <= bytes.count {
-      hash = (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      hash =
+        (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
         &* 0x0000_0100_0000_01b3
       hash ^= hash >> 29
       index += 8

@@ -95,8 +95,9 @@ extension Lowering {
     let all = op.movesAllInputs
     let inputs = all ? Set(node.inputs.indices) : [0]
     let moved = all ? quantization(ofOutput: 0) : nativeQuantization(0) ?? quantization(0)
-    guard let moved, !moved.isPerChannel, all || nativeQuantization(0) != nil
-      || quantization(ofOutput: 0) != nil
+    guard let moved, !moved.isPerChannel,
+      all || nativeQuantization(0) != nil
+        || quantization(ofOutput: 0) != nil
     else { return nil }
     return Move(inputs: inputs, quantization: moved)
   }

@@ -88,8 +88,8 @@ public final class PictureInput {
     }
     let channel = specification.arrangement == .planar ? 1 : 3
     // Height and width keep their order; the channels may move.
-    guard direct.axes.filter({ $0 != channel }).elementsEqual([0, 1, 2, 3].filter { $0 != channel })
-    else { return nil }
+    let others = [0, 1, 2, 3].filter { $0 != channel }
+    guard direct.axes.filter({ $0 != channel }).elementsEqual(others) else { return nil }
     switch direct.axes.firstIndex(of: channel) {
     case 1: return Preprocessor.Form(direct.type, .planar)
     case 3: return Preprocessor.Form(direct.type, .interleaved)

@@ -10,24 +10,6 @@ import Testing
 #endif
 
 @Suite(.timeLimit(.minutes(3))) struct `A pipeline on real sources` {
-  private static let root =
-    "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
-
-  private func clip(_ name: String) -> String {
-    `A pipeline on real sources`.root + "/Samples/clips/\(name).mp4"
-  }
-
-  /// Whether videos can be opened: not where a sanitiser keeps the media library out.
-  private var hasMedia: Bool {
-    do throws(ImagingError) {
-      _ = try VideoSource(clip("square"))
-    } catch  where error.code == .mediaLibrary {
-      print("skipped: \(error)")
-      return false
-    } catch {}
-    return true
-  }
-
   private func pipeline(
     _ sources: [PipelineConfiguration.Source], _ ledger: Ledger
   ) throws -> Pipeline {
@@ -40,7 +22,7 @@ import Testing
   }
 
   @Test func `bad sources are named, and good ones are not disturbed`() throws {
-    guard hasMedia else { return }
+    guard Clips.canBeRead else { return }
     var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
     _ = try #require(mkdtemp(&template))
     let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -48,14 +30,14 @@ import Testing
       for name in ["corrupt", "short"] { unlink("\(folder)/\(name).mp4") }
       rmdir(folder)
     }
-    let bytes = try read(clip("crossing"))
+    let bytes = try read(Clips.path("crossing"))
     var corrupt = bytes
     for index in (bytes.count / 2)..<(bytes.count / 2 + 9000) { corrupt[index] = 0x5A }
     try write(corrupt, to: folder + "/corrupt.mp4")
     try write(Array(bytes[..<(bytes.count / 2)]), to: folder + "/short.mp4")
     let nobody = SilentPort(accepts: false)
     var sources = [
-      PipelineConfiguration.Source(name: "good", url: clip("crossing")),
+      PipelineConfiguration.Source(name: "good", url: Clips.path("crossing")),
       PipelineConfiguration.Source(name: "corrupt", url: folder + "/corrupt.mp4"),
       PipelineConfiguration.Source(name: "short", url: folder + "/short.mp4"),
       PipelineConfiguration.Source(name: "nobody", url: "rtsp://127.0.0.1:\(nobody.port)/clip"),
@@ -79,7 +61,7 @@ import Testing
   }
 
   @Test func `nothing is left of a run: no thread, no handle, no frame`() throws {
-    guard hasMedia else { return }
+    guard Clips.canBeRead else { return }
     var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
     _ = try #require(mkdtemp(&template))
     let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -88,7 +70,7 @@ import Testing
       rmdir(folder)
     }
     var configuration = PipelineConfiguration(
-      model: "m", sources: ["a", "b"].map { .init(name: $0, url: clip("square")) },
+      model: "m", sources: ["a", "b"].map { .init(name: $0, url: Clips.path("square")) },
       sinks: [.init(.jsonl, path: folder + "/{stream}.jsonl")])
     configuration.threads = 3
     let pool = try FramePool(limitBytes: 64 << 20)

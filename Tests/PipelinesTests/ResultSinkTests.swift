@@ -4,6 +4,10 @@ import Imaging
 import Pipelines
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// A folder that disappears with the test.
 final class TestFolder {
   let path: String
@@ -44,6 +48,24 @@ final class TestFolder {
       PipelineConfiguration.Sink(kind, path: path), stream: "yard", rate: nil)
     for (result, frame) in try results(3) { try sink.take(result, frame) }
     if finishes { try sink.finish() }
+  }
+
+  @Test func `give a pipe every line at once`() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "lines"
+    #expect(mkfifo(path, 0o600) == 0)
+    let reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    defer { close(reader) }
+    let sink = try ResultSinks.open(
+      PipelineConfiguration.Sink(.jsonl, path: path), stream: "yard", rate: nil)
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    for (result, frame) in try results(3) {
+      try sink.take(result, frame)
+      let count = read(reader, &bytes, bytes.count)
+      let text = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+      #expect(text == result.jsonLine + "\n")
+    }
+    try sink.finish()
   }
 
   @Test func `make their folders and put the stream's name into the path`() throws {

@@ -62,4 +62,8 @@ static inline void cl_store(uint32_t *address, uint32_t value) {
 // The number of processors that this thread may use.
 int cl_affinity_count(void);
 
+// Lets the threads of this process share at most `count` heaps, instead of several for each
+// processor: what one thread allocates and another frees then finds its way back.
+void cl_limit_heaps(int count);
+
 #endif

@@ -3,6 +3,7 @@
 // `memory.current` and `pids.max`; version 1 `memory.limit_in_bytes` and
 // `memory.usage_in_bytes`. Pages of files that the group could give back (`inactive_file`) count as
 // available.
+import CLinux
 import Files
 
 #if canImport(Glibc)
@@ -71,6 +72,10 @@ public struct ResourceLimits: Sendable, Hashable {
     if hard == Int.max { value.rlim_max = ~0 }
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &value)
   }
+
+  /// Lets all threads share two heaps. Frames and results are made by one thread and freed by
+  /// another; with heaps for every thread the memory of a long run would creep up.
+  public static func shareHeaps() { cl_limit_heaps(2) }
 
   /// The open files of this process.
   public static var openHandleCount: Int {

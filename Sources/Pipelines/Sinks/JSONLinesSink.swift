@@ -2,7 +2,7 @@ package import Detections
 import Files
 package import Imaging
 
-/// Writes one line of JSON per frame.
+/// Writes one line of JSON per frame: at once into a pipe, and to a file that appears at the end.
 package final class JSONLinesSink: ResultSink {
   private var file: AtomicFile
 
@@ -18,6 +18,7 @@ package final class JSONLinesSink: ResultSink {
   package func take(_ result: FrameDetections, _ frame: Frame) throws(PipelineError) {
     do throws(FileError) {
       try file.write(result.jsonLine + "\n")
+      try file.deliver()
     } catch {
       throw PipelineError(writing: error)
     }

@@ -64,6 +64,7 @@ struct PipelineRun {
     try configuration.checkSinks()
     if given[PipelineVerb.check] { return try report() }
     noteFont()
+    ResourceLimits.shareHeaps()
     ResourceLimits.raiseHandles(to: plan.handles(streams: configuration.sources.count))
     let (record, wasInterrupted) = try runPipeline()
     return try finish(record, wasInterrupted)
