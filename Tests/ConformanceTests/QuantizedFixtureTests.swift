@@ -61,6 +61,14 @@ import Testing
     #expect(!opcodes.contains { $0.contains("dequantize") })
   }
 
+  @Test(arguments: ["add-int8", "add-uint8"])
+  func `a sum that is only quantised stays in 8 bits`(_ name: String) throws {
+    let (graph, _, _) = try load(name)
+    let opcodes = try Compiler(precision: .int8).compile(graph).lowered.program.instructions
+      .map(\.opcode)
+    #expect(opcodes.contains("binary_int8") && !opcodes.contains("quantize"), "\(opcodes)")
+  }
+
   /// At most one step apart, and equal in 99.9 % of all elements (small outputs: all but one).
   private func expect(
     _ output: TensorBuffer, _ reference: TensorBuffer, _ place: String

@@ -23,23 +23,19 @@ import Testing
 
   @Test func `bad sources are named, and good ones are not disturbed`() throws {
     guard Clips.canBeRead else { return }
-    var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
-    _ = try #require(mkdtemp(&template))
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-      for name in ["corrupt", "short"] { unlink("\(folder)/\(name).mp4") }
-      rmdir(folder)
-    }
+    let scratch = try TestFolder()
+    defer { withExtendedLifetime(scratch) {} }
+    let folder = scratch.path
     let bytes = try read(Clips.path("crossing"))
     var corrupt = bytes
     for index in (bytes.count / 2)..<(bytes.count / 2 + 9000) { corrupt[index] = 0x5A }
-    try write(corrupt, to: folder + "/corrupt.mp4")
-    try write(Array(bytes[..<(bytes.count / 2)]), to: folder + "/short.mp4")
+    try write(corrupt, to: folder + "corrupt.mp4")
+    try write(Array(bytes[..<(bytes.count / 2)]), to: folder + "short.mp4")
     let nobody = SilentPort(accepts: false)
     var sources = [
       PipelineConfiguration.Source(name: "good", url: Clips.path("crossing")),
-      PipelineConfiguration.Source(name: "corrupt", url: folder + "/corrupt.mp4"),
-      PipelineConfiguration.Source(name: "short", url: folder + "/short.mp4"),
+      PipelineConfiguration.Source(name: "corrupt", url: folder + "corrupt.mp4"),
+      PipelineConfiguration.Source(name: "short", url: folder + "short.mp4"),
       PipelineConfiguration.Source(name: "nobody", url: "rtsp://127.0.0.1:\(nobody.port)/clip"),
     ]
     sources[3].reconnects = false
@@ -62,16 +58,12 @@ import Testing
 
   @Test func `nothing is left of a run: no thread, no handle, no frame`() throws {
     guard Clips.canBeRead else { return }
-    var template = Array("/tmp/apus-pipeline-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
-    _ = try #require(mkdtemp(&template))
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-      for name in ["a", "b"] { unlink("\(folder)/\(name).jsonl") }
-      rmdir(folder)
-    }
+    let scratch = try TestFolder()
+    defer { withExtendedLifetime(scratch) {} }
+    let folder = scratch.path
     var configuration = PipelineConfiguration(
       model: "m", sources: ["a", "b"].map { .init(name: $0, url: Clips.path("square")) },
-      sinks: [.init(.jsonl, path: folder + "/{stream}.jsonl")])
+      sinks: [.init(.jsonl, path: folder + "{stream}.jsonl")])
     configuration.threads = 3
     let pool = try FramePool(limitBytes: 64 << 20)
     let threads = try Monitor<[String]>([], conditions: 0)
