@@ -61,8 +61,10 @@ import Testing
     let scratch = try TestFolder()
     defer { withExtendedLifetime(scratch) {} }
     let folder = scratch.path
+    // A clip of its own: other tests of this process read the shared ones.
+    try write(read(Clips.path("square")), to: folder + "square.mp4")
     var configuration = PipelineConfiguration(
-      model: "m", sources: ["a", "b"].map { .init(name: $0, url: Clips.path("square")) },
+      model: "m", sources: ["a", "b"].map { .init(name: $0, url: folder + "square.mp4") },
       sinks: [.init(.jsonl, path: folder + "{stream}.jsonl")])
     configuration.threads = 3
     let pool = try FramePool(limitBytes: 64 << 20)
@@ -82,7 +84,7 @@ import Testing
     let names = threads.withLock { $0 }
     #expect(Set(names).count == 2)
     for name in names { #expect(access("/proc/\(name)", F_OK) != 0, "\(name)") }
-    #expect(openFiles(containing: "square.mp4").isEmpty && openFiles(containing: folder).isEmpty)
+    #expect(openFiles(containing: folder) == [])
     #expect(pool.statistics.slotsInUse == 0)
     // Queues, workers, results that wait, and what the decoder keeps: not the 600 of the clips.
     #expect(pool.statistics.peakBytesInUse > 0)
