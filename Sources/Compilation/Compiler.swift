@@ -69,7 +69,7 @@ public struct Compiler: Sendable {
     do throws(GraphError) {
       lowered = try Lowering.lower(optimised) { id in assignment?.storage(of: id) ?? .float32 }
     } catch {
-      throw CompileError(error)
+      throw CompileError(error, in: optimised)
     }
     lowered.program = ViewElimination.apply(to: lowered.program)
     let named = Dictionary(

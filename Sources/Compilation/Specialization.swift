@@ -73,7 +73,7 @@ struct Specialization {
     do throws(GraphError) {
       results = try node.op.outputs(for: infos)
     } catch {
-      throw CompileError(.invalidModel, error.message, place: place)
+      throw CompileError(error.at(node), in: graph)
     }
     for (position, id) in node.outputs.enumerated() {
       guard let id else { continue }

@@ -36,7 +36,8 @@ package struct HannWindow: LoweredOperator {
 
   private func count(_ size: ValueInfo) throws(GraphError) -> Int {
     guard let values = size.constant?.integers() else {
-      throw GraphError("the size is computed at run time; it must be a constant")
+      throw GraphError(
+        needing: 0, "size", "the size is computed at run time; it must be a constant")
     }
     guard values.count == 1, (0...HannWindow.limit).contains(values[0]) else {
       throw GraphError("the size is \(values); it must be one number up to \(HannWindow.limit)")

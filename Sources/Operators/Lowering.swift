@@ -228,7 +228,7 @@ public final class Lowering {
         }
         try lowering.lower(op)
       } catch {
-        throw GraphError(error.message, place: "\"\(node.name)\" (\(type(of: node.op).name))")
+        throw error.at(node)
       }
     }
     for id in graph.outputs { try lowering.addOutput(id) }

@@ -52,11 +52,7 @@ extension [ValueInfo?] {
 
   private func constant(_ index: Int, _ name: String) throws(GraphError) -> TensorBuffer? {
     guard let info = optional(index) else { return nil }
-    guard let tensor = info.constant else {
-      throw GraphError(
-        "input \(index) (\(name)) is computed at run time, but must be known when the model is "
-          + "compiled: fix the input shapes with --shape, or make it a constant of the model")
-    }
+    guard let tensor = info.constant else { throw GraphError(needing: index, name) }
     guard tensor.elementCount <= Limits.shapeElements else {
       throw GraphError("input \(index) (\(name)) has \(tensor.elementCount) elements")
     }

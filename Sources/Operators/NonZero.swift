@@ -16,6 +16,7 @@ package struct NonZero: LoweredOperator {
     let x = try inputs.movable(0, "X")
     guard let tensor = x.constant else {
       throw GraphError(
+        needing: 0, "X",
         "the number of non-zero elements is the shape of the output and must be known when the "
           + "model is compiled, but the input is computed at run time: fix the input shapes with "
           + "--shape, or export the model without data-dependent shapes")
