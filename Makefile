@@ -3,11 +3,12 @@
 SWIFT ?= swift
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test format lint clean
+.PHONY: help setup build libraries demo test format lint clean
 
 help:
 	@echo 'make setup    install the Debian packages that are missing'
 	@echo 'make build    build the apus command (release)'
+	@echo 'make libraries  link libapus.so and libapus-runtime.so into build/lib'
 	@echo 'make demo     compile the sample detector, run it on pictures and a clip'
 	@echo 'make test     build and run every test'
 	@echo 'make format   put the sources into their standard form'
@@ -19,6 +20,9 @@ setup:
 
 build: setup
 	$(SWIFT) build -c release
+
+libraries: build
+	@SWIFT='$(SWIFT)' sh Scripts/libraries.sh build/lib
 
 demo: build
 	@SWIFT='$(SWIFT)' sh Samples/demo.sh

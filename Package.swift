@@ -27,6 +27,9 @@ let package = Package(
   products: [
     .executable(name: "apus", targets: ["apus"]),
     .library(name: "ApusMedia", type: .dynamic, targets: ["Media"]),
+    // What Scripts/libraries.sh links to libapus.so and libapus-runtime.so.
+    .library(name: "ApusFull", type: .static, targets: ["ApusCompiling"]),
+    .library(name: "ApusRuntime", type: .static, targets: ["ApusC"]),
   ],
   targets: [
     // C: kernels, and small shims over what Swift cannot import.
@@ -37,6 +40,7 @@ let package = Package(
       ]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CMedia"),
+    .target(name: "CApus", cSettings: [.define("_GNU_SOURCE")]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .systemLibrary(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
@@ -81,6 +85,20 @@ let package = Package(
       [
         "Operators", "Graphs", "Planner", "ModelFile", "Runtime", "Accuracy", "Instructions",
         "Tensors", "Kernels", "CKernels", "Texts",
+      ]),
+
+    // The C interface: what runs models, and what compiles them on top.
+    room(
+      "ApusC",
+      [
+        "Runtime", "Planner", "Instructions", "Kernels", "Tensors", "ModelFile", "Imaging",
+        "Detections", "CApus",
+      ]),
+    room(
+      "ApusCompiling",
+      [
+        "ApusC", "CApus", "Compilation", "Importers", "Graphs", "Runtime", "Instructions",
+        "ModelFile", "Detections", "Tensors",
       ]),
 
     // The command line.

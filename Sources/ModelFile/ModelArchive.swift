@@ -38,6 +38,12 @@ public final class ModelArchive: @unchecked Sendable {
     }
   }
 
+  /// Says whether bytes begin as a model file does.
+  public static func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count >= FileFormat.magic.count
+      && bytes.prefix(FileFormat.magic.count).elementsEqual(FileFormat.magic)
+  }
+
   /// Reads a model file in memory, which `owner` keeps valid and unchanged: 64-byte aligned.
   package init(
     _ bytes: UnsafeRawBufferPointer, path: String = "", owner: AnyObject
@@ -53,9 +59,7 @@ public final class ModelArchive: @unchecked Sendable {
   }
 
   private func readHeader() throws(ModelFileError) {
-    guard bytes.count >= FileFormat.magic.count,
-      bytes.prefix(FileFormat.magic.count).elementsEqual(FileFormat.magic)
-    else {
+    guard ModelArchive.matches(bytes) else {
       throw ModelFileError(.notAModel, "it does not begin as a model file does")
     }
     guard bytes.count >= FileFormat.headerByteCount else {

@@ -4,8 +4,8 @@ import Testing
 /// imports import.
 private let table: [String: Set<String>] = [
   // C.
-  "CKernels": [], "CLinux": [], "CMedia": [], "CZip": [], "CTurboJPEG": [], "CFreeType": [],
-  "CFFmpeg": [],
+  "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZip": [], "CTurboJPEG": [],
+  "CFreeType": [], "CFFmpeg": [],
   // What a device needs.
   "Tensors": [],
   "Files": [],
@@ -28,6 +28,9 @@ private let table: [String: Set<String>] = [
   "Importers": ["Operators", "Files"],
   "Accuracy": ["Tensors", "Texts"],
   "Compilation": ["Operators", "Planner", "ModelFile", "Runtime", "Accuracy"],
+  // The C interface.
+  "ApusC": ["Runtime", "Imaging", "Detections", "CApus"],
+  "ApusCompiling": ["ApusC", "Importers", "Compilation"],
   // The command line.
   "Options": ["Texts", "Files"],
   "apus": [
@@ -38,7 +41,7 @@ private let table: [String: Set<String>] = [
 
 private let deviceRooms: Set<String> = [
   "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Detections",
-  "Media", "Pipelines",
+  "Media", "Pipelines", "ApusC",
 ]
 private let compilerRooms: Set<String> = ["Graphs", "Operators", "Importers", "Compilation"]
 /// Rooms whose programs are counted in megabytes: not even the small Foundation.

@@ -1,0 +1,111 @@
+import ApusC
+import CApus
+import Compilation
+import Graphs
+import Importers
+import ModelFile
+import Tensors
+
+/// Puts the compiler behind the C interface's door.
+@c(capus_install_compiler) public func installCompiler() {
+  CompilerDoor.opener = SourceOpener()
+}
+
+/// Opens ONNX models.
+private struct SourceOpener: CompilerDoor.Opener {
+  func open(path: String) throws -> any LoadedModel {
+    try reporting {
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      return SourceModel(try Graph(onnxFile: path), name: name)
+    }
+  }
+
+  func open(_ bytes: UnsafeRawBufferPointer, folder: String?) throws -> any LoadedModel {
+    try reporting {
+      SourceModel(try Graph(onnxBytes: Array(bytes), directory: folder), name: "memory")
+    }
+  }
+}
+
+/// A source model: a graph whose programs are made when shapes are known.
+final class SourceModel: LoadedModel {
+  let inputs: PortTable
+  let outputs: PortTable
+  let programs: [ProgramDescription] = []
+  let preprocessing: [String: String] = [:]
+  let postprocessing: String? = nil
+  let description: String
+  let texts: TextTable
+  let graph: Graph
+  let name: String
+
+  init(_ graph: Graph, name: String) {
+    self.graph = graph
+    self.name = name
+    inputs = PortTable(graph.inputs.map { SourceModel.port(graph[$0]) })
+    outputs = PortTable(graph.outputs.map { SourceModel.port(graph[$0]) })
+    description =
+      graph.origin.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
+      + "\nproof: NOT PROVEN: the model is not compiled\n"
+    texts = TextTable([description])
+  }
+
+  private static func port(_ value: Graph.Value) -> PortDescription {
+    PortDescription(
+      name: value.name, type: value.type,
+      dimensions: value.dimensions?.map { dimension in
+        switch dimension {
+        case .known(let extent): (extent, nil)
+        case .symbol(let name): (nil, name)
+        }
+      })
+  }
+
+  /// The shapes by the names of inputs; the only input may go without its name.
+  func inputShapes(_ given: [String: Shape]) throws(Failure) -> InputShapes {
+    var shapes = given
+    if let only = shapes.removeValue(forKey: "") {
+      guard inputs.count == 1 else {
+        throw Failure(
+          APUS_INVALID_ARGUMENT,
+          "shapes needs names, as NAME=1x3x640x640: the inputs are "
+            + inputs.ports.map(\.name).joined(separator: ", "))
+      }
+      shapes[inputs.ports[0].name] = only
+    }
+    return InputShapes(shapes)
+  }
+
+  /// A precision by its name; nil: the model's own.
+  func precision(_ name: String?) throws(Failure) -> Precision {
+    guard let name else { return graph.ownPrecision }
+    guard let precision = Precision(rawValue: name) else {
+      throw Failure(
+        APUS_INVALID_ARGUMENT,
+        "precision: '\(name)' is unknown; known are "
+          + Precision.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return precision
+  }
+
+  func session(_ request: SessionRequest) throws -> any Runner {
+    let precision = try precision(request.precision)
+    guard precision != .int8 || graph.ownPrecision == .int8 else {
+      throw Failure(
+        APUS_INVALID_ARGUMENT,
+        "int8 needs the ranges of values: compile the model with samples or a table of ranges")
+    }
+    return try reporting {
+      try SourceRunner(self, precision, inputShapes(request.shapes), request)
+    }
+  }
+
+  func compiled(_ request: CompileRequest) throws -> any LoadedModel {
+    try reporting { try SourceCompilation(self, request).run() }
+  }
+
+  func write(to path: String) throws {
+    throw Failure(
+      APUS_INVALID_ARGUMENT, "the model is not compiled; call apus_compile first")
+  }
+}
