@@ -86,6 +86,7 @@ let package = Package(
         "Operators", "Graphs", "Planner", "ModelFile", "Runtime", "Accuracy", "Instructions",
         "Tensors", "Kernels", "CKernels", "Texts",
       ]),
+    room("Staging", ["Compilation", "Operators", "Graphs", "Runtime", "Planner", "Tensors"]),
 
     // The C interface: what runs models, and what compiles them on top.
     room(
@@ -106,7 +107,8 @@ let package = Package(
     .executableTarget(
       name: "apus",
       dependencies: [
-        "Options", "Importers", "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
+        "Options", "Importers", "Staging",
+        "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
         "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging", "Detections",
         "Pipelines", "Accuracy", "Files", "Texts",
       ],
@@ -145,6 +147,9 @@ let package = Package(
         "Compilation", "Graphs", "Importers", "Instructions", "Kernels", "ModelFile", "Operators",
         "Runtime", "Tensors",
       ]),
+    tests(
+      "Staging",
+      ["Staging", "Compilation", "Graphs", "Importers", "Operators", "Runtime", "Tensors"]),
     tests("CommandLine", ["apus", "Archives", "Tensors"]),
     tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),

@@ -39,7 +39,7 @@ public struct CompileError: Error, Sendable, CustomStringConvertible {
   /// An error of a graph, whose names are those of the values.
   init(_ error: GraphError, in graph: Graph) {
     self.init(
-      error.neededInput == nil ? .invalidModel : .dataDependent, error.message,
+      error.needsStages ? .dataDependent : .invalidModel, error.message,
       place: error.place.map { "node \($0)" })
     neededID = error.neededValue
     neededValue = error.neededValue.map { graph[$0].name }

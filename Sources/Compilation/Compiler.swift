@@ -60,7 +60,11 @@ public struct Compiler: Sendable {
   public func compile(
     _ graph: Graph, shapes: InputShapes = InputShapes()
   ) throws(CompileError) -> CompiledProgram {
-    let source = try Compiler.specialise(graph, shapes: shapes)
+    try lower(try Compiler.specialise(graph, shapes: shapes), origin: graph)
+  }
+
+  /// Compiles a specialised graph.
+  func lower(_ source: Graph, origin: Graph) throws(CompileError) -> CompiledProgram {
     let isOwn = source.isQuantized && precision != .fp32
     let precision = isOwn ? .int8 : precision
     let optimised = try optimise(source, isOwn: isOwn)
@@ -73,11 +77,10 @@ public struct Compiler: Sendable {
     }
     lowered.program = ViewElimination.apply(to: lowered.program)
     let named = Dictionary(
-      uniqueKeysWithValues: source.inputs.map { id in
-        (source[id].name, source[id].shape ?? Shape([]))
-      })
+      source.inputs.map { id in (source[id].name, source[id].shape ?? Shape([])) },
+      uniquingKeysWith: { first, _ in first })
     return CompiledProgram(
-      precision: precision, shapes: InputShapes(named), lowered: lowered, origin: graph,
+      precision: precision, shapes: InputShapes(named), lowered: lowered, origin: origin,
       source: source, optimised: optimised)
   }
 
@@ -103,14 +106,17 @@ public struct Compiler: Sendable {
   package static func specialise(
     _ graph: Graph, shapes: InputShapes
   ) throws(CompileError) -> Graph {
-    try Specialization.apply(shapes, to: graph) { lowered throws(CompileError) in
-      do throws(RuntimeError) {
-        return try Evaluation.run(
-          lowered.program, constants: lowered.constants, isas: ISA.portable.included)
-      } catch {
-        throw CompileError(
-          .internalError, "a constant could not be computed: \(error.message)", place: error.place)
-      }
+    try Specialization.apply(shapes, to: graph, evaluate: evaluate)
+  }
+
+  /// Computes constants, with the portable kernels.
+  static func evaluate(_ lowered: LoweredProgram) throws(CompileError) -> [TensorBuffer] {
+    do throws(RuntimeError) {
+      return try Evaluation.run(
+        lowered.program, constants: lowered.constants, isas: ISA.portable.included)
+    } catch {
+      throw CompileError(
+        .internalError, "a constant could not be computed: \(error.message)", place: error.place)
     }
   }
 }

@@ -37,6 +37,12 @@ struct Specialization {
     var work = Specialization(graph: graph, budget: budget, evaluate: evaluate)
     let resolved = try shapes.resolved(for: graph)
     for (id, shape) in zip(graph.inputs, resolved) {
+      guard graph[id].kind == .tensor else {
+        throw CompileError(
+          GraphError(
+            staged: "input \"\(graph[id].name)\" is \(graph[id].kind), which no program can take"),
+          in: graph)
+      }
       work.graph[id].dimensions = shape.dimensions.map { .known($0) }
       guard shape.checkedElementCount != nil, work.graph[id].type != nil else {
         throw CompileError(
@@ -54,7 +60,40 @@ struct Specialization {
     self.evaluate = evaluate
   }
 
+  /// Specialises some nodes of a graph, as far as what is known reaches.
+  static func stage(
+    of graph: Graph, nodes: Range<Int>, known: [Graph.ValueID: ValueInfo],
+    evaluate: @escaping Evaluator
+  ) throws(CompileError) -> SpecialisedStage {
+    var work = Specialization(graph: graph, budget: Budget(), evaluate: evaluate)
+    for (id, info) in known {
+      work.graph[id].type = info.type
+      work.graph[id].dimensions = info.shape.dimensions.map { .known($0) }
+      work.graph[id].constant = info.constant
+    }
+    var reads: Set<Graph.ValueID> = []
+    var end = nodes.lowerBound
+    var stop: CompileError?
+    for index in nodes {
+      for case let id? in graph.nodes[index].inputs where known[id] != nil { reads.insert(id) }
+      let count = work.nodes.count
+      do throws(CompileError) {
+        try work.visit(graph.nodes[index])
+      } catch {
+        guard error.code == .dataDependent else { throw error }
+        work.nodes.removeLast(work.nodes.count - count)
+        stop = error
+        break
+      }
+      end = index + 1
+    }
+    work.graph.nodes = work.nodes
+    return SpecialisedStage(
+      graph: work.graph, nodes: nodes.lowerBound..<end, stop: stop, reads: reads)
+  }
+
   private mutating func visit(_ node: Graph.Node) throws(CompileError) {
+    if let op = node.op as? If { return try inline(op, at: node) }
     let place = "node \"\(node.name)\" (\(type(of: node.op).name))"
     var infos: [ValueInfo?] = []
     for input in node.inputs {
@@ -87,6 +126,59 @@ struct Specialization {
     guard isKnown || node.op.dependsOnShapesOnly, try fold(node, results, infos, place) else {
       nodes.append(node)
       return
+    }
+  }
+
+  /// Makes the branch that a known condition takes a part of the graph.
+  private mutating func inline(_ op: If, at node: Graph.Node) throws(CompileError) {
+    let condition: Bool
+    do throws(GraphError) {
+      guard let id = node.inputs.first ?? nil else { throw GraphError("cond is missing") }
+      guard let tensor = graph[id].constant else {
+        _ = try op.outputs(for: [graph.info(of: id)])
+        return
+      }
+      condition = try If.condition(tensor)
+    } catch {
+      throw CompileError(error.at(node), in: graph)
+    }
+    let (branch, captured) = op.branch(condition)
+    guard captured.upperBound <= node.inputs.count, node.outputs.count <= branch.outputs.count
+    else {
+      throw CompileError(
+        .internalError, "the branch does not fit", place: "node \"\(node.name)\" (If)")
+    }
+    var ids = [Graph.ValueID?](repeating: nil, count: branch.values.count)
+    for (inner, outer) in zip(branch.captures, node.inputs[captured]) {
+      ids[Int(inner.index)] = outer
+    }
+    // What a node of the branch makes and the If returns is the If's own result.
+    let made = Set(branch.nodes.flatMap { $0.outputs.compactMap { $0 } })
+    var copies: [(from: Graph.ValueID, to: Graph.ValueID)] = []
+    for (inner, outer) in zip(branch.outputs, node.outputs) {
+      guard let outer else { continue }
+      if made.contains(inner), ids[Int(inner.index)] == nil {
+        ids[Int(inner.index)] = outer
+      } else {
+        copies.append((inner, outer))
+      }
+    }
+    for index in branch.values.indices where ids[index] == nil {
+      ids[index] = graph.add(branch.values[index])
+    }
+    for inner in branch.nodes {
+      var moved = inner
+      moved.name = "\(node.name)/\(inner.name)"
+      moved.inputs = inner.inputs.map { id in id.flatMap { ids[Int($0.index)] } }
+      moved.outputs = inner.outputs.map { id in id.flatMap { ids[Int($0.index)] } }
+      try visit(moved)
+    }
+    for (from, to) in copies {
+      guard let source = ids[Int(from.index)] else { continue }
+      try visit(
+        Graph.Node(
+          name: "\(node.name)/\(graph[to].name)", op: Identity(), inputs: [source],
+          outputs: [to]))
     }
   }
 

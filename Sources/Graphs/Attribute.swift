@@ -12,6 +12,8 @@ public enum Attribute: Sendable {
   case tensors([TensorBuffer])
   case graph(Graph)
   case graphs([Graph])
+  /// The type of a value. What it says is not read: values of a run know their types.
+  case type
 
   var kind: String {
     switch self {
@@ -25,6 +27,7 @@ public enum Attribute: Sendable {
     case .tensors: "tensors"
     case .graph: "a graph"
     case .graphs: "graphs"
+    case .type: "a type"
     }
   }
 }

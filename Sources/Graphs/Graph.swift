@@ -25,9 +25,28 @@ public struct Graph: Sendable {
     }
   }
 
-  /// A tensor that nodes exchange.
+  /// What a value is made of. Programs know tensors only; the others exist between them.
+  public enum Kind: Sendable, Hashable, CustomStringConvertible {
+    case tensor
+    /// Any number of tensors of one element type.
+    case sequence
+    /// A tensor, a sequence, or nothing.
+    case optional
+
+    public var description: String {
+      switch self {
+      case .tensor: "a tensor"
+      case .sequence: "a sequence"
+      case .optional: "an optional"
+      }
+    }
+  }
+
+  /// What nodes exchange: a tensor, if `kind` does not say otherwise.
   public struct Value: Sendable {
     public var name: String
+    /// What the source declares an input or output to be; of others it may not be known.
+    public var kind = Kind.tensor
     /// The element type, where known. Of a computed value of an imported graph it is what the
     /// source claims, until inference has replaced it.
     public var type: ElementType?

@@ -11,9 +11,18 @@ public struct GraphError: Error, Sendable, CustomStringConvertible {
   /// The value at `neededInput`; filled in by whoever walks the graph.
   public var neededValue: Graph.ValueID?
 
+  /// Whether the graph makes sense, but cannot become one program.
+  public var needsStages = false
+
   public init(_ message: String, place: String? = nil) {
     self.message = message
     self.place = place
+  }
+
+  /// The error of an operator that no program can hold.
+  public init(staged message: String) {
+    self.init(message)
+    needsStages = true
   }
 
   /// The error of an operator that cannot do without the contents of an input.
@@ -25,6 +34,7 @@ public struct GraphError: Error, Sendable, CustomStringConvertible {
         ?? "input \(input) (\(name)) is computed at run time, but must be known when the model is "
         + "compiled: fix the input shapes with --shape, or make it a constant of the model")
     neededInput = input
+    needsStages = true
   }
 
   /// The same error, at a node.

@@ -91,10 +91,11 @@ extension GraphBuilder {
         throw ImportError(.unsupported, "the attribute \(name.quoted) holds strings")
       }
       return AttributeValue(attribute: .tensor(dense))
-    case 12, 13, 14:
+    case 13: return AttributeValue(attribute: .type)
+    case 12, 14:
       throw ImportError(
         .unsupported,
-        "the attribute \(name.quoted) holds \(type == 12 ? "sparse tensors" : "a type"),"
+        "the attribute \(name.quoted) holds \(type == 12 ? "sparse tensors" : "types"),"
           + " which is not supported")
     default:
       throw ImportError(

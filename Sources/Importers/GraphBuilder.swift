@@ -179,6 +179,7 @@ final class GraphBuilder {
     guard let range = info.type else { return }
     do throws(ImportError) {
       let declared = try parser.declaredType(range)
+      scope.draft.graph[id].kind = declared.kind
       scope.draft.graph[id].type = declared.type
       scope.draft.graph[id].dimensions = declared.dimensions
     } catch {

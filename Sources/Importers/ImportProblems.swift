@@ -142,14 +142,6 @@ enum UnknownOperator {
 
   private static let families: [Family] = [
     Family(
-      domain: "ai.onnx", names: ["Sequence*", "SplitToSequence", "ConcatFromSequence"],
-      reason: "works on sequences of tensors, which Apus does not have",
-      remedy: "index tensors instead of lists in the source, or unroll the loop before export"),
-    Family(
-      domain: "ai.onnx", names: ["Optional*"],
-      reason: "works on optional values, which Apus does not have",
-      remedy: "pass a tensor with a flag instead"),
-    Family(
       domain: "ai.onnx", names: ["String*", "RegexFullMatch", "TfIdfVectorizer", "ImageDecoder"],
       reason: "works on text or files",
       remedy: "do this step before the model; end the graph after the numeric part"),
@@ -181,10 +173,11 @@ enum UnknownOperator {
 
   /// The operator whose name is nearest, if one is near enough to be meant.
   private static func nearest(domain: String, name: String) -> String? {
-    if let other = OperatorCatalog.all.first(where: { $0.name == name }) {
+    let all: [any Operator.Type] = OperatorCatalog.all + OperatorCatalog.hosted
+    if let other = all.first(where: { $0.name == name }) {
       return "\(name) of the domain \(ONNXOpset.domainName(other.domain))"
     }
-    let known = OperatorCatalog.all.filter { ONNXOpset.domainName($0.domain) == domain }
+    let known = all.filter { ONNXOpset.domainName($0.domain) == domain }
     return Suggestion.nearest(name, in: known.map { $0.name })
   }
 }

@@ -2,24 +2,33 @@ import Graphs
 import Tensors
 
 extension ONNXParser {
-  /// Reads a `TypeProto`: a dense tensor; sequences, maps and optionals are refused.
+  /// What a `TypeProto` declares; of a sequence or an optional the type and the extents are those
+  /// of its tensors.
+  struct DeclaredType {
+    var kind = Graph.Kind.tensor
+    var type: ElementType?
+    var dimensions: [Graph.Dimension]?
+  }
+
+  /// Reads a `TypeProto`: a dense tensor, a sequence of them, or an optional of either; maps and
+  /// sparse tensors are refused.
   ///
   /// An extent of -1 counts as open, as several exporters write it.
-  func declaredType(
-    _ range: Range<Int>
-  ) throws(ImportError) -> (type: ElementType, dimensions: [Graph.Dimension]?) {
+  func declaredType(_ range: Range<Int>) throws(ImportError) -> DeclaredType {
     var tensor: Range<Int>?
+    var outer: (kind: Graph.Kind, message: Range<Int>)?
     var wire = reader(range)
     while let field = try wire.next() {
       switch field.number {
       case 1: tensor = try wire.bytes(field)
-      case 4: throw ImportError(.unsupported, "is a sequence, which is not supported")
+      case 4: outer = (.sequence, try wire.bytes(field))
       case 5: throw ImportError(.unsupported, "is a map, which is not supported")
       case 8: throw ImportError(.unsupported, "is a sparse tensor, which is not supported")
-      case 9: throw ImportError(.unsupported, "is optional, which is not supported")
+      case 9: outer = (.optional, try wire.bytes(field))
       default: try wire.skip(field)
       }
     }
+    if let outer { return try declaredType(of: outer.kind, outer.message) }
     guard let tensor else { throw ImportError(.malformed, "has no type") }
     var number = 0
     var shape: Range<Int>?
@@ -37,8 +46,32 @@ extension ONNXParser {
     guard type != .string else {
       throw ImportError(.unsupported, "is a tensor of strings, which is not supported")
     }
-    guard let shape else { return (type, nil) }
-    return (type, try dimensions(shape, of: type))
+    let extents = try shape.map { (range) throws(ImportError) in try dimensions(range, of: type) }
+    return DeclaredType(type: type, dimensions: extents)
+  }
+
+  /// Reads what a sequence or an optional is made of: tensors, or of an optional a sequence.
+  private func declaredType(
+    of kind: Graph.Kind, _ range: Range<Int>
+  ) throws(ImportError) -> DeclaredType {
+    var element: Range<Int>?
+    var wire = reader(range)
+    while let field = try wire.next() {
+      if field.number == 1 { element = try wire.bytes(field) } else { try wire.skip(field) }
+    }
+    guard let element else { return DeclaredType(kind: kind) }
+    // Deeper nesting makes no sense, and must not lead the reader down.
+    var inner = reader(element)
+    while let field = try inner.next() {
+      let isPlain = field.number == 1 || field.number == 4 && kind == .optional
+      if field.number == 9 || field.number == 4 && !isPlain {
+        throw ImportError(.unsupported, "is \(kind) of others, which is not supported")
+      }
+      try inner.skip(field)
+    }
+    var declared = try declaredType(element)
+    declared.kind = kind
+    return declared
   }
 
   private func dimensions(

@@ -163,12 +163,33 @@ public enum OperatorCatalog {
     Where.self,
   ]
 
-  private static let byName: [String: any LoweredOperator.Type] = Dictionary(
-    all.map { (key(domain: $0.domain, name: $0.name), $0) },
+  /// The operators that no program can hold, by name: runs in stages compute them.
+  package static let hosted: [any HostOperator.Type] = [
+    ConcatFromSequence.self,
+    If.self,
+    Loop.self,
+    OptionalGetElement.self,
+    OptionalHasElement.self,
+    OptionalOperator.self,
+    Scan.self,
+    SequenceAt.self,
+    SequenceConstruct.self,
+    SequenceEmpty.self,
+    SequenceErase.self,
+    SequenceInsert.self,
+    SequenceLength.self,
+    SequenceMap.self,
+    SplitToSequence.self,
+  ]
+
+  private static let byName: [String: any Operator.Type] = Dictionary(
+    (all as [any Operator.Type] + hosted as [any Operator.Type]).map {
+      (key(domain: $0.domain, name: $0.name), $0)
+    },
     uniquingKeysWith: { first, _ in first })
 
   /// Returns the operator, or nil. `ai.onnx` and the empty domain are the same.
-  package static func type(domain: String, name: String) -> (any LoweredOperator.Type)? {
+  package static func type(domain: String, name: String) -> (any Operator.Type)? {
     byName[key(domain: domain == "ai.onnx" ? "" : domain, name: name)]
   }
 

@@ -16,6 +16,8 @@ public final class TensorBuffer: @unchecked Sendable {
   public let byteCount: Int
   private let base: UnsafeMutableRawPointer
   private let owner: AnyObject?
+  /// Whether the memory goes on behind the contents; see `paddedBytes`.
+  private let isPadded: Bool
 
   /// Makes a tensor of zeros.
   ///
@@ -29,6 +31,7 @@ public final class TensorBuffer: @unchecked Sendable {
     byteCount = bytes
     base = TensorBuffer.allocate(bytes)
     owner = nil
+    isPadded = true
   }
 
   /// Makes a tensor by copying `values` in row-major order.
@@ -46,8 +49,15 @@ public final class TensorBuffer: @unchecked Sendable {
   /// Makes a tensor that borrows `bytes`, which `owner` keeps valid and unchanged.
   ///
   /// Programmer error (precondition): too few bytes.
-  public init(
+  public convenience init(
     borrowing bytes: UnsafeRawBufferPointer, type: ElementType, shape: Shape, owner: AnyObject
+  ) {
+    self.init(borrowing: bytes, type: type, shape: shape, owner: owner, isPadded: false)
+  }
+
+  private init(
+    borrowing bytes: UnsafeRawBufferPointer, type: ElementType, shape: Shape, owner: AnyObject,
+    isPadded: Bool
   ) {
     let needed = shape.checkedElementCount.flatMap { type.byteCount(of: $0) }
     precondition(needed.map { $0 <= bytes.count } ?? false, "too few bytes for \(type) \(shape)")
@@ -56,14 +66,26 @@ public final class TensorBuffer: @unchecked Sendable {
     byteCount = needed ?? 0
     base = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!)
     self.owner = owner
+    self.isPadded = isPadded
   }
 
   deinit {
     if owner == nil { free(base) }
   }
 
+  /// The readable bytes behind the contents of a tensor that has its own memory.
+  private static let padding = 64
+
+  /// The contents with 64 readable bytes behind them, 64-byte aligned, so that a session can read
+  /// or write them where they lie; nil for a tensor that borrows its memory from others.
+  ///
+  /// Valid while the tensor is. Whoever writes does so before the tensor is shared.
+  package var paddedBytes: UnsafeRawBufferPointer? {
+    isPadded ? UnsafeRawBufferPointer(start: base, count: byteCount + TensorBuffer.padding) : nil
+  }
+
   private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
-    let rounded = max(64, (byteCount + 63) / 64 * 64)
+    let rounded = (byteCount + 63) / 64 * 64 + padding
     guard let memory = aligned_alloc(64, rounded) else {
       fatalError("out of memory: asked for \(rounded) bytes")
     }
@@ -106,7 +128,7 @@ public final class TensorBuffer: @unchecked Sendable {
     precondition(shape.elementCount == elementCount, "\(self.shape) cannot become \(shape)")
     return TensorBuffer(
       borrowing: UnsafeRawBufferPointer(start: base, count: byteCount), type: type, shape: shape,
-      owner: owner ?? self)
+      owner: owner ?? self, isPadded: isPadded)
   }
 }
 

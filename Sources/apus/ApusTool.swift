@@ -8,6 +8,7 @@ import ModelFile
 import Options
 import Pipelines
 import Runtime
+import Staging
 
 /// The command line tool: its verbs, and what their errors mean to scripts.
 enum ApusTool {
@@ -34,6 +35,7 @@ enum ApusTool {
     case let error as ArchiveError: (error.description, exitCode(error))
     case let error as ModelFileError: (error.description, exitCode(error))
     case let error as RuntimeError: (error.description, exitCode(error))
+    case let error as StagingError: (error.description, exitCode(error))
     case let error as ImagingError:
       (error.description, ExitCode(rawValue: error.code.exitStatus) ?? .badInput)
     case let error as PipelineError:
@@ -52,6 +54,14 @@ enum ApusTool {
   private static func exitCode(_ error: CompileError) -> ExitCode {
     switch error.code {
     case .shapes: .usage
+    case .internalError: .internalError
+    default: .badInput
+    }
+  }
+
+  private static func exitCode(_ error: StagingError) -> ExitCode {
+    switch error.code {
+    case .noResources: .unavailable
     case .internalError: .internalError
     default: .badInput
     }

@@ -78,12 +78,35 @@ struct ProblemsTests {
   }
 
   @Test func `inputs that are no tensors are refused by name`() {
-    let sequence = Message {
-      $0.text(1, "s")
-      $0.message(2, Message { $0.message(4, Message { $0.int(1, 1) }) })
+    func input(_ type: Message) -> Message {
+      Message {
+        $0.text(1, "s")
+        $0.message(2, type)
+      }
     }
-    let text = message(ONNX.model(ONNX.graph(inputs: [sequence])))
-    #expect(text.contains("the input \"s\" is a sequence"))
+    let map = Message { $0.message(5, Message { $0.int(1, 1) }) }
+    let refused = message(ONNX.model(ONNX.graph(inputs: [input(map)])))
+    #expect(refused.contains("the input \"s\" is a map"))
+    let tensor = Message { $0.message(1, Message { $0.int(1, 7) }) }
+    let sequence = Message { m in m.message(4, Message { $0.message(1, tensor) }) }
+    let twice = Message { m in m.message(4, Message { $0.message(1, sequence) }) }
+    let nested = message(ONNX.model(ONNX.graph(inputs: [input(twice)])))
+    #expect(nested.contains("the input \"s\" is a sequence of others"))
+  }
+
+  @Test func `sequences and optionals are read with the type of their tensors`() throws {
+    let tensor = Message { $0.message(1, Message { $0.int(1, 7) }) }
+    let sequence = Message { m in m.message(4, Message { $0.message(1, tensor) }) }
+    let optional = Message { m in m.message(9, Message { $0.message(1, sequence) }) }
+    let inputs = [("a", tensor), ("b", sequence), ("c", optional)].map { name, type in
+      Message {
+        $0.text(1, name)
+        $0.message(2, type)
+      }
+    }
+    let graph = try imported(ONNX.model(ONNX.graph(inputs: inputs)))
+    #expect(graph.inputs.map { graph[$0].kind } == [.tensor, .sequence, .optional])
+    #expect(graph.inputs.allSatisfy { graph[$0].type == .int64 })
   }
 
   @Test(arguments: [

@@ -28,13 +28,15 @@ private let table: [String: Set<String>] = [
   "Importers": ["Operators", "Files"],
   "Accuracy": ["Tensors", "Texts"],
   "Compilation": ["Operators", "Planner", "ModelFile", "Runtime", "Accuracy"],
+  "Staging": ["Compilation"],
   // The C interface.
   "ApusC": ["Runtime", "Imaging", "Detections", "CApus"],
   "ApusCompiling": ["ApusC", "Importers", "Compilation"],
   // The command line.
   "Options": ["Texts", "Files"],
   "apus": [
-    "Options", "Importers", "Compilation", "Imaging", "Detections", "Pipelines", "Archives",
+    "Options", "Importers", "Staging",
+    "Compilation", "Imaging", "Detections", "Pipelines", "Archives",
     "Accuracy",
   ],
 ]
@@ -43,7 +45,9 @@ private let deviceRooms: Set<String> = [
   "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Detections",
   "Media", "Pipelines", "ApusC",
 ]
-private let compilerRooms: Set<String> = ["Graphs", "Operators", "Importers", "Compilation"]
+private let compilerRooms: Set<String> = [
+  "Graphs", "Operators", "Importers", "Compilation", "Staging",
+]
 /// Rooms whose programs are counted in megabytes: not even the small Foundation.
 private let withoutFoundation: Set<String> = [
   "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Files", "Texts",

@@ -40,7 +40,9 @@ enum RunVerb: Verb {
 
   static func run(_ given: Given) throws -> ExitCode {
     let files = given[input]
-    guard !files.isEmpty else { throw UsageError("--input FILE… is missing") }
+    guard try !files.isEmpty || takesNothing(given[model]) else {
+      throw UsageError("--input FILE… is missing")
+    }
     let areTensors = files.map(TensorSample.isTensorFile)
     if areTensors.allSatisfy({ $0 }) {
       return try TensorRun(given, files: files).run()
@@ -52,5 +54,12 @@ enum RunVerb: Verb {
       throw UsageError("--all-tensors takes tensors (.npz) as input")
     }
     return try FrameRun(given, files: files).run()
+  }
+
+  /// Says whether a source model runs without inputs: it has none, or optional ones only.
+  private static func takesNothing(_ path: String) throws -> Bool {
+    guard OpenedModel.isSource(path) else { return false }
+    let graph = try Graph(onnxFile: path)
+    return graph.inputs.allSatisfy { graph[$0].kind == .optional }
   }
 }

@@ -7,9 +7,11 @@ import Importers
 import Instructions
 import Kernels
 import ModelFile
+import Operators
 import Options
 import Pipelines
 import Runtime
+import Staging
 import Tensors
 import Texts
 
@@ -39,13 +41,20 @@ struct TensorRun {
       OpenedModel.isSource(given[RunVerb.model])
       ? try Graph(onnxFile: given[RunVerb.model]) : nil
     if given[RunVerb.allTensors] { return try AllTensorsRun(given, files, isas).run(graph) }
+    if let graph, files.isEmpty || graph.inputs.contains(where: { graph[$0].kind != .tensor }) {
+      return try runStaged(graph)
+    }
     for file in files {
       let sample = try times.measure("decode") { try TensorSample(file) }
       let shapes = try graph.map { graph in
         try sample.shapes(inputs: graph.inputs.map { graph[$0].name })
       }
       if opened == nil || (graph != nil && opened?.shapes != shapes) {
-        opened = try open(shapes: shapes, sample)
+        do {
+          opened = try open(shapes: shapes, sample)
+        } catch let error as CompileError where error.code == .dataDependent {
+          if let graph { return try runStaged(graph) }
+        }
       } else if graph == nil, let current = opened, current.model.model.programs.count > 1 {
         opened = try open(shapes: nil, sample)
       }
@@ -56,6 +65,25 @@ struct TensorRun {
     }
     guard let model = opened?.model else { return .done }
     try times.measure("sink") { try write(results, ports, model) }
+    if let path = given[RunVerb.stages] { try times.write(to: path) }
+    return .done
+  }
+
+  /// A run of a model whose shapes are known only while it runs.
+  private func runStaged(_ graph: Graph) throws -> ExitCode {
+    let precision = try OpenedModel.precision(
+      given[SharedOptions.precision], given[RunVerb.model], graph)
+    let staged = StagedTensors(
+      graph, compiler: Compiler(precision: precision), threads: given[SharedOptions.threads],
+      isas: isas)
+    var results: [[StagedValue]] = []
+    if files.isEmpty { results.append(try times.measure("infer") { try staged.run(nil) }) }
+    for file in files {
+      let sample = try times.measure("decode") { try TensorSample(file) }
+      results.append(try times.measure("infer") { try staged.run(sample) })
+    }
+    Console.diagnose("\(staged.summary)\n")
+    try times.measure("sink") { try write(try staged.arrays(results)) }
     if let path = given[RunVerb.stages] { try times.write(to: path) }
     return .done
   }
@@ -95,18 +123,27 @@ struct TensorRun {
   private func write(
     _ results: [[TensorBuffer]], _ ports: [Program.Port], _ model: OpenedModel
   ) throws {
+    if given[RunVerb.output].isEmpty {
+      let rows = results.flatMap { result in
+        zip(ports, result).map { NamedTensor($0.name, $1) }
+      }
+      return try Console.output(TensorRun.summary(rows))
+    }
+    try write(
+      try ports.indices.map { index in
+        NamedTensor(ports[index].name, try TensorRun.joined(results.map { $0[index] }))
+      })
+  }
+
+  private func write(_ arrays: [NamedTensor]) throws {
     let targets = given[RunVerb.output]
-    if targets.isEmpty { try Console.output(TensorRun.summary(results, ports)) }
+    if targets.isEmpty { try Console.output(TensorRun.summary(arrays)) }
     for target in targets {
-      if target.lowercased().hasSuffix(".npz") {
-        let arrays = try ports.indices.map { index in
-          NamedTensor(ports[index].name, try TensorRun.joined(results.map { $0[index] }))
-        }
-        try Archive.write(arrays, to: target)
-      } else {
+      guard target.lowercased().hasSuffix(".npz") else {
         throw UsageError(
           "-o \(target): objects come from pictures; a run on tensors writes .npz")
       }
+      try Archive.write(arrays, to: target)
     }
   }
 
@@ -134,22 +171,20 @@ struct TensorRun {
     return result
   }
 
-  private static func summary(_ results: [[TensorBuffer]], _ ports: [Program.Port]) -> String {
+  private static func summary(_ arrays: [NamedTensor]) -> String {
     var table = TextTable([
       (heading: "output", alignment: .left), (heading: "type", alignment: .left),
       (heading: "shape", alignment: .left), (heading: "min", alignment: .right),
       (heading: "mean", alignment: .right), (heading: "max", alignment: .right),
     ])
-    for result in results {
-      for (port, tensor) in zip(ports, result) {
-        let values = (tensor.floats() ?? []).map(Double.init)
-        let mean = values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
-        table.add(
-          [port.name, "\(tensor.type)", "\(tensor.shape)"]
-            + [values.min() ?? 0, mean, values.max() ?? 0].map {
-              NumberText.significant($0, digits: 5)
-            })
-      }
+    for item in arrays {
+      let values = (item.tensor.floats() ?? []).map(Double.init)
+      let mean = values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
+      table.add(
+        [item.name, "\(item.tensor.type)", "\(item.tensor.shape)"]
+          + [values.min() ?? 0, mean, values.max() ?? 0].map {
+            NumberText.significant($0, digits: 5)
+          })
     }
     return table.text
   }
