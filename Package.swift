@@ -4,10 +4,19 @@
 
 import PackageDescription
 
-let strict: [SwiftSetting] = [
-  .treatAllWarnings(as: .error),
-  .enableUpcomingFeature("ExistentialAny"),
-]
+/// The library of libFuzzer, where `Scripts/fuzz.sh` builds: then everything is instrumented, and
+/// there is one more program.
+let fuzzer = Context.environment["APUS_FUZZER"]
+
+let strict: [SwiftSetting] =
+  [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+  ]
+  + (fuzzer == nil
+    ? []
+    : [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])])
+let instrumented = fuzzer == nil ? [] : ["-fsanitize=address,fuzzer-no-link"]
 
 /// A Swift room: a module under `Sources/`.
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -36,12 +45,14 @@ let package = Package(
     .target(
       name: "CKernels",
       cSettings: [
-        .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"])
+        .unsafeFlags(
+          ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"] + instrumented)
       ]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CMedia"),
     .target(name: "CApus", cSettings: [.define("_GNU_SOURCE")]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
     .systemLibrary(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(
@@ -67,7 +78,7 @@ let package = Package(
         "CLinux", "CMedia",
       ]),
     room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
-    room("Media", ["CMedia", "CFFmpeg"]),
+    room("Media", ["CMedia", "CFFmpeg", "CWebP"]),
     room(
       "Pipelines",
       [
@@ -86,7 +97,9 @@ let package = Package(
         "Operators", "Graphs", "Planner", "ModelFile", "Runtime", "Accuracy", "Instructions",
         "Tensors", "Kernels", "CKernels", "Texts",
       ]),
-    room("Staging", ["Compilation", "Operators", "Graphs", "Runtime", "Planner", "Tensors"]),
+    room(
+      "Staging",
+      ["Compilation", "Operators", "Graphs", "Runtime", "Planner", "Tensors", "Imaging"]),
 
     // The C interface: what runs models, and what compiles them on top.
     room(
@@ -166,3 +179,17 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17
 )
+
+if let fuzzer {
+  package.targets += [
+    .target(name: "CFuzzing", path: "Tests/CFuzzing"),
+    .executableTarget(
+      name: "apus-fuzz",
+      dependencies: [
+        "CFuzzing", "Archives", "Compilation", "Graphs", "Importers", "Instructions", "Kernels",
+        "ModelFile", "Planner", "Runtime",
+      ],
+      path: "Tests/Fuzzing", swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-sanitize=address", fuzzer, "-lstdc++"])]),
+  ]
+}

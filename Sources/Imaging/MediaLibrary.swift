@@ -10,8 +10,9 @@ import Synchronization
 
 /// The media library: video in and out, and pictures other than JPEG.
 ///
-/// Loaded at first use, from beside the executable, from `../lib` and `../lib/apus` beside its
-/// folder, or from where the system looks for libraries. Sendable because the table behind it
+/// Loaded at first use, from beside the executable or the library that this code is in, from
+/// `../lib` and `../lib/apus` beside their folders, or from where the system looks for libraries.
+/// Sendable because the table behind it
 /// never changes.
 public final class MediaLibrary: @unchecked Sendable {
   private static let loaded = Mutex<Result<MediaLibrary, ImagingError>?>(nil)
@@ -49,15 +50,10 @@ public final class MediaLibrary: @unchecked Sendable {
 
   private static func load() throws(ImagingError) -> MediaLibrary {
     var places: [String] = []
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    if count > 0 {
-      let executable = String(
-        decoding: buffer[0..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      let folder = executable.prefix(upTo: executable.lastIndex(of: "/") ?? executable.startIndex)
-      places = ["\(folder)/", "\(folder)/../lib/", "\(folder)/../lib/apus/"].map { $0 + fileName }
-      places = places.filter { access($0, F_OK) == 0 }
+    for folder in folders() {
+      places += ["\(folder)/", "\(folder)/../lib/", "\(folder)/../lib/apus/"].map { $0 + fileName }
     }
+    places = places.filter { access($0, F_OK) == 0 }
     places.append(fileName)
     var faults: [String] = []
     for place in places {
@@ -85,6 +81,21 @@ public final class MediaLibrary: @unchecked Sendable {
         + faults.joined(separator: "; ")
         + ". It lies beside the program after 'make build'; it needs FFmpeg 5.1 "
         + "(apt install libavformat59 libavcodec59 libavutil57 libswscale6)")
+  }
+
+  /// The folders of the executable and of the library that this code is in.
+  private static func folders() -> [Substring] {
+    var files: [String] = []
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    if count > 0 {
+      files.append(String(decoding: buffer[0..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+    if let name = apus_media_caller_file(), name.pointee == UInt8(ascii: "/") {
+      files.append(String(cString: name))
+    }
+    return files.compactMap { file in file.lastIndex(of: "/").map { file[..<$0] } }
+      .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
   /// Decodes a picture from memory.

@@ -142,8 +142,8 @@ enum UnknownOperator {
 
   private static let families: [Family] = [
     Family(
-      domain: "ai.onnx", names: ["String*", "RegexFullMatch", "TfIdfVectorizer", "ImageDecoder"],
-      reason: "works on text or files",
+      domain: "ai.onnx", names: ["String*", "RegexFullMatch", "TfIdfVectorizer"],
+      reason: "works on text",
       remedy: "do this step before the model; end the graph after the numeric part"),
     Family(
       domain: "ai.onnx.ml", names: [],

@@ -12,6 +12,7 @@ enum StillDecoder {
     ([0x50, 0x35, 0x0A], AV_CODEC_ID_PGM), ([0x50, 0x36, 0x0A], AV_CODEC_ID_PPM),
     ([0x47, 0x49, 0x46, 0x38], AV_CODEC_ID_GIF),
     ([0xFF, 0xD8, 0xFF], AV_CODEC_ID_MJPEG),
+    ([0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A], AV_CODEC_ID_JPEG2000),
   ]
 
   private static func codec(of bytes: UnsafeBufferPointer<UInt8>) -> AVCodecID? {
@@ -44,7 +45,14 @@ enum StillDecoder {
     guard let id = codec(of: bytes), let decoder = avcodec_find_decoder(id) else {
       throw MediaError(
         APUS_MEDIA_UNSUPPORTED,
-        "is not a picture that is read here: JPEG, PNG, WebP, BMP, TIFF, GIF, PGM, PPM")
+        "is not a picture that is read here: JPEG, JPEG 2000, PNG, WebP, BMP, TIFF, GIF, PGM, PPM")
+    }
+    if id == AV_CODEC_ID_WEBP {
+      var frame: UnsafeMutablePointer<AVFrame>? = try WebPDecoder.decode(bytes, limits)
+      defer { av_frame_free(&frame) }
+      target = apus_media_frame()
+      if let frame { try PictureConverter().export(frame, to: &target) }
+      return
     }
     let name = String(cString: avcodec_get_name(id))
     try checkLength(bytes, id)

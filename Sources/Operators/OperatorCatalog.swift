@@ -167,6 +167,7 @@ public enum OperatorCatalog {
   package static let hosted: [any HostOperator.Type] = [
     ConcatFromSequence.self,
     If.self,
+    ImageDecoder.self,
     Loop.self,
     OptionalGetElement.self,
     OptionalHasElement.self,

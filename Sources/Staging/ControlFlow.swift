@@ -18,6 +18,7 @@ extension StagedRun {
     case let op as If: return try branch(op, node, children, inputs)
     case let op as Loop: return try loop(op, node, children[0], inputs)
     case let op as Scan: return try scan(op, node, children[0], inputs)
+    case let op as ImageDecoder: return [.tensor(try decode(op, node, inputs))]
     case is SequenceMap: return try map(node, children[0], inputs)
     case is Identity:
       guard let value = inputs.first ?? nil else { break }

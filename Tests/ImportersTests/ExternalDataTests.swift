@@ -80,6 +80,39 @@ struct ExternalDataTests {
     #expect(graph.value(named: "w")?.constant?.floats() == [1, 2])
   }
 
+  @Test func `weights of more than 4 GB are mapped, not read`() throws {
+    let folder = Folder()
+    // A hole in the file takes no disk; only the last two numbers are written.
+    let count = (5 << 30) / 4
+    let file = open(folder.path + "/model/w.bin", O_WRONLY)
+    #expect(ftruncate(file, count * 4 - 8) == 0)
+    #expect(lseek(file, 0, SEEK_END) == count * 4 - 8)
+    #expect(raw([1.5, -2] as [Float]).withUnsafeBytes { Glibc.write(file, $0.baseAddress, 8) } == 8)
+    close(file)
+    let before = residentBytes()
+    let graph = try imported(
+      model([("location", "w.bin")], count: count), directory: folder.path + "/model")
+    let weights = try #require(graph.value(named: "w")?.constant)
+    #expect(weights.byteCount == 5 << 30)
+    let last = weights.withBytes { bytes in
+      (count - 3..<count).map { bytes.load(fromByteOffset: $0 * 4, as: Float.self) }
+    }
+    #expect(last == [0, 1.5, -2])
+    // Other tests of this process need some memory meanwhile.
+    #expect(residentBytes() - before < 2 << 30)
+  }
+
+  /// The memory of this process that is in use, from /proc.
+  private func residentBytes() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 200)
+    guard fgets(&line, Int32(line.count), file) != nil else { return 0 }
+    let words = String(decoding: line.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
+      separator: " ")
+    return words.count > 1 ? (Int(words[1]) ?? 0) * 4096 : 0
+  }
+
   @Test(arguments: [
     "../secret", "/etc/hostname", "sub/../../secret", "link", "up/secret", "hard", "pipe", "sub",
     "sub/", "", "a//b", "nul\0l", "..", ".",

@@ -86,10 +86,13 @@ import Testing
     try sink.finish()
   }
 
-  @Test(arguments: ["png-rgb", "png-rgba", "png-gray", "png-16", "png-palette", "bmp", "webp"])
-  func `pictures equal OpenCV's decoder`(_ name: String) throws {
-    let endings = ["bmp": "bmp", "webp": "webp"]
-    let picture = try Picture.read(fixture("\(name).\(endings[name] ?? "png")"))
+  @Test(arguments: [
+    "png-rgb.png", "png-rgba.png", "png-gray.png", "png-16.png", "png-palette.png", "bmp.bmp",
+    "webp.webp", "webp-lossy.webp", "jpeg2000.jp2", "tiff.tiff",
+  ])
+  func `pictures equal OpenCV's or Pillow's decoder`(_ file: String) throws {
+    let name = file.prefix { $0 != "." }
+    let picture = try Picture.read(fixture(file))
     let samples = try picture.converted(to: .rgb24).denseBytes()
     let expected = try netpbm("\(name).ppm")
     #expect(samples.count == expected.count)
@@ -113,7 +116,7 @@ import Testing
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return Int(state >> 33) % bound
     }
-    for name in ["png-rgba.png", "png-16.png", "bmp.bmp", "webp.webp"] {
+    for name in ["png-rgba.png", "png-16.png", "bmp.bmp", "webp.webp", "webp-lossy.webp"] {
       let whole = try bytes(fixture(name))
       var refused = 0
       for _ in 0..<200 {

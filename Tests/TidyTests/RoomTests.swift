@@ -5,7 +5,7 @@ import Testing
 private let table: [String: Set<String>] = [
   // C.
   "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZip": [], "CTurboJPEG": [],
-  "CFreeType": [], "CFFmpeg": [],
+  "CFreeType": [], "CFFmpeg": [], "CWebP": [],
   // What a device needs.
   "Tensors": [],
   "Files": [],
@@ -20,7 +20,7 @@ private let table: [String: Set<String>] = [
     "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CTurboJPEG", "CFreeType", "CMedia",
   ],
   "Detections": ["Tensors", "ModelFile", "Texts"],
-  "Media": ["CMedia", "CFFmpeg"],
+  "Media": ["CMedia", "CFFmpeg", "CWebP"],
   "Pipelines": ["Runtime", "Imaging", "Detections", "Files", "Texts", "CLinux"],
   // The compiler.
   "Graphs": ["Tensors", "Texts"],
@@ -28,7 +28,7 @@ private let table: [String: Set<String>] = [
   "Importers": ["Operators", "Files"],
   "Accuracy": ["Tensors", "Texts"],
   "Compilation": ["Operators", "Planner", "ModelFile", "Runtime", "Accuracy"],
-  "Staging": ["Compilation"],
+  "Staging": ["Compilation", "Imaging"],
   // The C interface.
   "ApusC": ["Runtime", "Imaging", "Detections", "CApus"],
   "ApusCompiling": ["ApusC", "Importers", "Compilation"],

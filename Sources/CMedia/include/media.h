@@ -180,4 +180,7 @@ typedef struct {
 #define APUS_MEDIA_SYMBOL "apus_media_api"
 typedef const apus_media_table *(*apus_media_api_function)(uint32_t version);
 
+// The file of the program or library that this function was linked into; null where it is unknown.
+const char *apus_media_caller_file(void);
+
 #endif
