@@ -45,7 +45,7 @@ struct NormalizationFolding: GraphPass {
   ) -> Change? {
     let node = rewriter[index]
     if let norm = node.op as? BatchNormalization {
-      guard operand == 0, node.inputs.count >= 5,
+      guard operand == 0, !norm.isTraining, node.inputs.count >= 5,
         let scale = rewriter.constant(node.inputs[1])?.floats(),
         let bias = rewriter.constant(node.inputs[2])?.floats(),
         let mean = rewriter.constant(node.inputs[3])?.floats(),

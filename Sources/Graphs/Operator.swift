@@ -23,10 +23,15 @@ public protocol Operator: Sendable {
   /// Says whether the outputs depend on the inputs' shapes only, as those of `Shape` do; such a
   /// node folds though its inputs are not constant.
   var dependsOnShapesOnly: Bool { get }
+
+  /// Says whether the operator means what its name means today, so that passes may match it by
+  /// name; old versions of some align operands otherwise.
+  var hasUsualMeaning: Bool { get }
 }
 
 extension Operator {
   public static var domain: String { "" }
   public static var sinceVersion: Int { 1 }
   public var dependsOnShapesOnly: Bool { false }
+  public var hasUsualMeaning: Bool { true }
 }

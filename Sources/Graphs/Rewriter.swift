@@ -41,8 +41,12 @@ package struct Rewriter {
 
   package subscript(index: Int) -> Graph.Node { graph.nodes[index] }
 
-  /// The operator's name at a node, e.g. `Conv`; the domain is not part of it.
-  package func name(_ index: Int) -> String { type(of: graph.nodes[index].op).name }
+  /// The operator's name at a node, e.g. `Conv`; the domain is not part of it. Empty where the
+  /// operator has another meaning than usual.
+  package func name(_ index: Int) -> String {
+    let op = graph.nodes[index].op
+    return op.hasUsualMeaning ? type(of: op).name : ""
+  }
 
   /// The node that makes a value; nil for inputs and constants.
   package func producer(of id: Graph.ValueID?) -> Int? { id.flatMap { producers[$0] } }

@@ -8,7 +8,7 @@ import Tensors
 
 /// The operator sets that are read.
 enum ONNXVersions {
-  static let oldestOpset = 7
+  static let oldestOpset = 1
   static let newestOpset = 28
 }
 

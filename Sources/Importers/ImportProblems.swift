@@ -142,9 +142,9 @@ enum UnknownOperator {
 
   private static let families: [Family] = [
     Family(
-      domain: "ai.onnx", names: ["String*", "RegexFullMatch", "TfIdfVectorizer"],
-      reason: "works on text",
-      remedy: "do this step before the model; end the graph after the numeric part"),
+      domain: "ai.onnx", names: ["String*", "RegexFullMatch"],
+      reason: "works on text, and Apus has no tensors of strings",
+      remedy: "do this step outside of the model; begin or end the graph with the numeric part"),
     Family(
       domain: "ai.onnx.ml", names: [],
       reason: "is a classical machine-learning operator, which Apus does not read",

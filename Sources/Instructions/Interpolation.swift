@@ -59,7 +59,10 @@ package enum Interpolation {
         let offset = extent / 2 * (1 - adjustment)
         return offset + (x + 0.5) / scale - 0.5
       case .pytorchHalfPixel: return target > 1 ? (x + 0.5) / scale - 0.5 : 0
-      case .alignCorners: return target > 1 ? x * (extent - 1) / Float(target - 1) : 0
+      case .alignCorners:
+        // The standard divides by the length before it is rounded down.
+        let length = abs(scale * extent - Float(target)) < 0.001 ? Float(target) : scale * extent
+        return target > 1 ? x * (extent - 1) / (length - 1) : 0
       case .asymmetric: return x / scale
       case .tensorflowHalfPixel: return (x + 0.5) / scale
       case .cropAndResize:

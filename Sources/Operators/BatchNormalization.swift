@@ -6,19 +6,23 @@ import Tensors
 /// y = (x - mean[c]) / √(variance[c] + epsilon) · scale[c] + bias[c].
 ///
 /// x, y: [N, C, …] of rank 2 or more, float; scale, bias, mean,
-/// variance: [C]. Attribute `epsilon` (1e-5). ONNX versions 7 to 15, inference only:
-/// `training_mode` and further outputs are refused; `momentum` and `spatial` are ignored;
-/// statistics per element are refused.
+/// variance: [C]. Attribute `epsilon` (1e-5). ONNX versions 7 to 15. With `training_mode` the
+/// statistics are the batch's own, and outputs 1 and 2 the running ones, updated by `momentum`
+/// (0.9). Otherwise further outputs are refused; `spatial` is ignored; statistics per element are
+/// refused.
 package struct BatchNormalization: LoweredOperator {
   package static let name = "BatchNormalization"
 
   package var epsilon: Float
+  package var momentum: Float
+  /// Uses the statistics of the batch.
+  package var isTraining: Bool
 
   package init(importing node: NodeReader) throws(ImportError) {
-    node.ignore("momentum")
-    if try node.bool("training_mode", default: false) {
-      throw node.unsupported("training_mode; export the model for inference (model.eval())")
-    }
+    momentum = try node.float("momentum", default: 0.9)
+    isTraining = try node.bool("training_mode", default: false)
+    // Before version 7 the attribute said it the other way round.
+    node.ignore("is_test", "consumed_inputs")
     // Old exporters wrote spatial = 0 beside statistics per channel; `outputs` checks their shape.
     node.ignore("spatial")
     epsilon = try node.float("epsilon", default: 1e-5)
@@ -27,10 +31,18 @@ package struct BatchNormalization: LoweredOperator {
   package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
     let x = try inputs.required(0, "x")
     try checkChannelParameters(inputs, names: ["scale", "bias", "mean", "variance"])
-    return [ValueInfo(type: x.type, shape: x.shape)]
+    let y = ValueInfo(type: x.type, shape: x.shape)
+    guard isTraining else { return [y] }
+    let mean = try inputs.required(3, "mean")
+    let variance = try inputs.required(4, "variance")
+    return [
+      y, ValueInfo(type: mean.type, shape: mean.shape),
+      ValueInfo(type: variance.type, shape: variance.shape),
+    ]
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
+    if isTraining { return try lowerTraining(into: lowering) }
     let rank = try lowering.required(0).shape.rank
     let (factor, offset) = try parameters(lowering)
     if rank == 2 || (3...5).contains(rank) {

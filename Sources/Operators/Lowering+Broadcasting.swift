@@ -40,7 +40,7 @@ extension Lowering {
     let axes = layout.axes(rank: rank)
     let physical = padded.permuted(axes)
     if let tensor = info.constant {
-      let wanted = type ?? (tensor.type == .float16 ? .float32 : tensor.type)
+      let wanted = type ?? tensor.type.innerType
       guard let converted = tensor.converted(to: wanted) else {
         throw GraphError("a constant \(tensor.type) cannot become \(wanted)")
       }

@@ -255,7 +255,11 @@ public final class Lowering {
     var operand = try operand(of: id, .declared, type: info.type)
     if mustBeCopied(operand) {
       let copy = temporary(info.type, info.shape, name: graph[id].name)
-      emit(Copy.converting(operand, self[operand], to: copy, self[copy], axes: nil))
+      if info.type.isPacked {
+        emit(CastSmall(operand, to: copy))
+      } else {
+        emit(Copy.converting(operand, self[operand], to: copy, self[copy], axes: nil))
+      }
       operand = copy
     }
     lowered.program.outputs.append(
@@ -273,7 +277,7 @@ public final class Lowering {
   private func storage(of id: Graph.ValueID) -> ElementType {
     switch graph[id].type {
     case .float32, .float16: storageRule(id)
-    case let type?: type
+    case let type?: type.innerType
     case nil: .float32
     }
   }
@@ -295,16 +299,20 @@ public final class Lowering {
       let form = try dequantized(id, layout)
       return type == nil || type == .float32 ? form : try operand(of: id, layout, type: type)
     }
-    // float16 exists at the border only; inside it is float32.
+    // float16 and packed types exist at the border only.
     let accepts = { (have: ElementType) in
-      type.map { $0 == have } ?? (have != .float16)
+      type.map { $0 == have } ?? (have.innerType == have)
     }
     if let form = known.first(where: { $0.layout == layout && accepts(self[$0.operand].type) }) {
       return form.operand
     }
-    guard let native = known.first else { throw GraphError("no form of \"\(graph[id].name)\"") }
+    guard let native = known.first(where: { !self[$0.operand].type.isPacked }) ?? known.first
+    else { throw GraphError("no form of \"\(graph[id].name)\"") }
     let have = self[native.operand]
-    let wanted = type ?? (have.type == .float16 ? storage(of: id) : have.type)
+    let wanted = type ?? (have.type.innerType == have.type ? have.type : storage(of: id))
+    if wanted != have.type && (wanted.isPacked || have.type.isPacked) {
+      return try repacked(id, native, as: wanted, layout)
+    }
     let physical = layout.physical(info.shape)
     let from = native.layout.axes(rank: info.shape.rank)
     let order = layout.axes(rank: info.shape.rank).map { axis in from.firstIndex(of: axis) ?? axis }
@@ -321,10 +329,26 @@ public final class Lowering {
     return target
   }
 
+  /// A form on the other side of the border: packed elements where they lay singly, or the other
+  /// way round.
+  private func repacked(
+    _ id: Graph.ValueID, _ native: Form, as wanted: ElementType, _ layout: Layout
+  ) throws(GraphError) -> Operand {
+    let isPacked = self[native.operand].type.isPacked
+    let source =
+      isPacked ? native : Form(layout: layout, operand: try operand(of: id, layout, type: nil))
+    let target = temporary(
+      isPacked ? storage(of: id) : wanted, self[source.operand].shape, layout: source.layout,
+      name: graph[id].name)
+    emit(CastSmall(source.operand, to: target))
+    forms[id, default: []].append(Form(layout: source.layout, operand: target))
+    return isPacked ? try operand(of: id, layout, type: wanted) : target
+  }
+
   private func constant(
     _ tensor: TensorBuffer, in layout: Layout, type: ElementType?, name: String
   ) throws(GraphError) -> Operand {
-    let wanted = type ?? (tensor.type == .float16 ? .float32 : tensor.type)
+    let wanted = type ?? tensor.type.innerType
     if layout == .declared && wanted == tensor.type { return constant(tensor, name: name) }
     let key = FormKey(tensor: ObjectIdentifier(tensor), layout: layout, type: wanted)
     if let known = convertedConstants[key] { return known }

@@ -13,13 +13,12 @@ extension [ValueInfo?] {
   /// What is known of the input at this position, or nil where it is absent.
   func optional(_ index: Int) -> ValueInfo? { index < count ? self[index] : nil }
 
-  /// A required input whose elements can be moved in memory: whole bytes, of a fixed size.
+  /// A required input whose elements can be moved in memory: all but strings.
   func movable(_ index: Int, _ name: String) throws(GraphError) -> ValueInfo {
     let info = try required(index, name)
-    guard info.type.byteCount > 0 else {
+    guard info.type.bitCount > 0 else {
       throw GraphError(
-        "input \(index) (\(name)) is \(info.type), which is not supported: use a numeric type "
-          + "of at least 8 bits")
+        "input \(index) (\(name)) is \(info.type), which is not supported: use a numeric type")
     }
     return info
   }

@@ -108,3 +108,16 @@ extension ElementType: CustomStringConvertible {
     }
   }
 }
+
+extension ElementType {
+  /// The type in which elements lie inside a program: packed ones take a byte each (float4 becomes
+  /// float32), float16 becomes float32; every other type stays what it is.
+  package var innerType: ElementType {
+    switch self {
+    case .int4, .int2: .int8
+    case .uint4, .uint2: .uint8
+    case .float4E2M1, .float16: .float32
+    default: self
+    }
+  }
+}

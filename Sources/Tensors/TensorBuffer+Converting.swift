@@ -6,6 +6,9 @@ extension TensorBuffer {
     if let integers = integers(), type.isInteger {
       return TensorBuffer.integers(integers, type, shape)
     }
+    if type.isPacked || type.bitCount == 8 && !type.isInteger && type != .bool {
+      return small(type)
+    }
     guard let floats = floats() else { return nil }
     switch type {
     case .float32: return TensorBuffer(shape, floats)
@@ -31,6 +34,21 @@ extension TensorBuffer {
     case .bool: TensorBuffer(type, shape, values.map { UInt8($0 != 0 ? 1 : 0) })
     default: nil
     }
+  }
+
+  /// The elements in a type of at most 8 bits that arithmetic does not know.
+  private func small(_ type: ElementType) -> TensorBuffer? {
+    guard NumericElements.supports(self.type) else { return nil }
+    let result = TensorBuffer(zeros: type, shape)
+    withBytes { source in
+      result.withMutableBytes { target in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        let input = NumericElements(UnsafeMutableRawPointer(mutating: from), self.type)
+        let output = NumericElements(to, type)
+        for index in 0..<elementCount { output.set(input.real(index), at: index) }
+      }
+    }
+    return result
   }
 
   /// Returns the tensor with its axes in the order `axes`: axis i of the result is `axes[i]`.

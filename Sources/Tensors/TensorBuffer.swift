@@ -143,7 +143,7 @@ extension TensorBuffer {
     self.init(.int64, [values.count], values.map(Int64.init))
   }
 
-  /// The elements as float32, converted from any numeric type of at least 8 bits; nil otherwise.
+  /// The elements as float32, converted from any numeric type; nil otherwise.
   public func floats() -> [Float]? {
     switch type {
     case .float32: elements(as: Float.self)
@@ -158,7 +158,17 @@ extension TensorBuffer {
     case .uint32: elements(as: UInt32.self).map { Float($0) }
     case .int64: elements(as: Int64.self).map { Float($0) }
     case .uint64: elements(as: UInt64.self).map { Float($0) }
-    default: nil
+    case .string, .complex64, .complex128: nil
+    default: mapped { Float($0.real($1)) }
+    }
+  }
+
+  /// Every element by the slow way that knows all types.
+  private func mapped<R>(_ body: (NumericElements, Int) -> R) -> [R] {
+    withBytes { bytes in
+      guard let base = bytes.baseAddress else { return [] }
+      let elements = NumericElements(UnsafeMutableRawPointer(mutating: base), type)
+      return (0..<elementCount).map { body(elements, $0) }
     }
   }
 
@@ -174,6 +184,7 @@ extension TensorBuffer {
     case .uint32: elements(as: UInt32.self).map { Int($0) }
     case .int64: elements(as: Int64.self).map { Int($0) }
     case .uint64: elements(as: UInt64.self).map { Int(clamping: $0) }
+    case .int4, .uint4, .int2, .uint2: mapped { $0.whole($1) }
     default: nil
     }
   }

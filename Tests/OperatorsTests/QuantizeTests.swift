@@ -60,10 +60,6 @@ import Testing
       try OperatorRunner(QuantizeLinear.self)(
         .runtime(.counting([2, 3])), .constant(TensorBuffer([2], [1, 1])))
     }
-    #expect(throws: ImportError.self) {
-      try OperatorRunner(QuantizeLinear.self, ["block_size": .int(2)])(
-        .runtime(.counting([2, 3])), .constant(TensorBuffer([1], [1])))
-    }
   }
 
   @Test func `finds the range of the data`() throws {
