@@ -218,7 +218,8 @@ struct Specialization {
   private func weightQuantization(_ node: Graph.Node, _ infos: [ValueInfo?]) -> Quantization? {
     guard let op = node.op as? DequantizeLinear, let x = infos[0],
       x.type == .int8 || x.type == .uint8, let scales = infos[1]?.constant?.floats(),
-      !scales.isEmpty, op.blockSize == 0 || scales.count == 1, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+      !scales.isEmpty, op.blockSize == 0 || scales.count == 1,
+      scales.allSatisfy({ $0 > 0 && $0.isFinite })
     else { return nil }
     return Quantization(
       scales: scales, zeroPoints: [Int32](repeating: 0, count: scales.count),

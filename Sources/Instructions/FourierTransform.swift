@@ -12,8 +12,8 @@ import Tensors
 /// [batch, signal, 1 | 2] and y [batch, frames, positions, 2]: one transform for every N elements
 /// from each multiple of `step` on, which are multiplied by `window` (N elements) if there is one.
 ///
-/// float32, bfloat16 or float64, dense; computed in double. Mixed radices (Stockham's order): N·Σp
-/// steps for N = Πp, so that large prime factors are slow.
+/// float32, bfloat16 or float64, dense; computed in float32, or in float64 where x is that. Mixed
+/// radices (Stockham's order): N·Σp steps for N = Πp, so that large prime factors are slow.
 package struct FourierTransform: Instruction {
   package static let opcode = "fourier_transform"
 
@@ -27,7 +27,8 @@ package struct FourierTransform: Instruction {
   package var isOneSided = false
   private var types = (ElementType.float32, ElementType.float32, ElementType.float32)
   private var geometry = Geometry()
-  private var roots: [Double] = []
+  /// The N-th roots of one, real and imaginary parts in turn; in the type that is computed in.
+  private var roots = (single: [Float](), double: [Double]())
   private var factors: [Int] = []
   package private(set) var operationCount = 0
 
@@ -116,34 +117,47 @@ package struct FourierTransform: Instruction {
       factor = factor * factor > rest ? max(rest, 2) : factor + 1
     }
     let turn = (isInverse ? 2 : -2) * Double.pi / Double(length)
-    roots = (0..<length).flatMap { [cos(turn * Double($0)), sin(turn * Double($0))] }
+    let exact = (0..<length).flatMap { [cos(turn * Double($0)), sin(turn * Double($0))] }
+    roots = types.0 == .float64 ? ([], exact) : (exact.map { Float($0) }, [])
     operationCount =
       8 * length * factors.reduce(1, +) * geometry.lineCount * max(geometry.frameCount, 1)
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
+    if types.0 == .float64 {
+      roots.double.withUnsafeBufferPointer { run(context, $0) }
+    } else {
+      roots.single.withUnsafeBufferPointer { run(context, $0) }
+    }
+  }
+
+  private func run<T: BinaryFloatingPoint>(
+    _ context: borrowing ExecutionContext, _ roots: UnsafeBufferPointer<T>
+  ) {
     let x = NumericElements(context.pointer(input), types.0)
     let y = NumericElements(context.pointer(output), types.2)
     let weights = window.isPresent ? NumericElements(context.pointer(window), types.1) : nil
-    let work = context.scratch.assumingMemoryBound(to: Double.self) + context.part * 4 * length
-    let scale = isInverse ? 1 / Double(length) : 1
+    let work = context.scratch.assumingMemoryBound(to: T.self) + context.part * 4 * length
+    let scale = isInverse ? 1 / T(length) : 1
     for item in context.share(of: geometry.lineCount * geometry.frameCount) {
       let (line, frame) = item.quotientAndRemainder(dividingBy: geometry.frameCount)
       load(x, weights, line, from: frame * step, to: work)
-      let result = roots.withUnsafeBufferPointer { transform(work, $0) }
+      let result = transform(work, roots)
       let (outer, inner) = line.quotientAndRemainder(dividingBy: geometry.inner)
       let first = (outer * geometry.frameCount + frame) * geometry.made * geometry.inner + inner
       for k in 0..<geometry.made {
         let place = (first + k * geometry.inner) * geometry.parts.1
-        for part in 0..<geometry.parts.1 { y.set(result[2 * k + part] * scale, at: place + part) }
+        for part in 0..<geometry.parts.1 {
+          y.set(Double(result[2 * k + part] * scale), at: place + part)
+        }
       }
     }
   }
 
   /// Writes the elements of one transform to `work`, complex.
-  private func load(
+  private func load<T: BinaryFloatingPoint>(
     _ x: NumericElements, _ weights: NumericElements?, _ line: Int, from start: Int,
-    to work: UnsafeMutablePointer<Double>
+    to work: UnsafeMutablePointer<T>
   ) {
     let (outer, inner) = line.quotientAndRemainder(dividingBy: geometry.inner)
     let isHermitian = isInverse && isOneSided
@@ -153,8 +167,8 @@ package struct FourierTransform: Instruction {
       let place =
         ((outer * geometry.given + start + n) * geometry.inner + inner) * geometry.parts.0
       let weight = weights?.real(n) ?? 1
-      work[2 * n] = x.real(place) * weight
-      work[2 * n + 1] = geometry.parts.0 == 2 ? x.real(place + 1) * weight : 0
+      work[2 * n] = T(x.real(place) * weight)
+      work[2 * n + 1] = geometry.parts.0 == 2 ? T(x.real(place + 1) * weight) : 0
     }
     guard isHermitian else { return }
     // The second half mirrors the first; what mirrors itself is real.
@@ -167,9 +181,9 @@ package struct FourierTransform: Instruction {
   }
 
   /// Transforms the first half of `work`; returns where the result lies.
-  private func transform(
-    _ work: UnsafeMutablePointer<Double>, _ roots: UnsafeBufferPointer<Double>
-  ) -> UnsafeMutablePointer<Double> {
+  private func transform<T: BinaryFloatingPoint>(
+    _ work: UnsafeMutablePointer<T>, _ roots: UnsafeBufferPointer<T>
+  ) -> UnsafeMutablePointer<T> {
     var source = work
     var target = work + 2 * length
     var stride = 1
@@ -179,7 +193,7 @@ package struct FourierTransform: Instruction {
         for j in 0..<factor {
           let turn = j * k * stride
           for q in 0..<stride {
-            var (real, imaginary) = (0.0, 0.0)
+            var (real, imaginary): (T, T) = (0, 0)
             var angle = 0
             for r in 0..<factor {
               let at = 2 * (q + stride * (k + count * r))

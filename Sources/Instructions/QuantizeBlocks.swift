@@ -50,7 +50,8 @@ package struct QuantizeBlocks: Instruction {
     let x = NumericElements(context.pointer(input), types.input)
     let y = NumericElements(context.pointer(output), types.output)
     let scales = context.pointer(scale, as: Float.self)
-    let zeros = zeroPoint.isPresent
+    let zeros =
+      zeroPoint.isPresent
       ? NumericElements(context.pointer(zeroPoint), types.zeroPoint) : nil
     let range = types.output.integerRange
     var rules = NumericElements.Rules()
@@ -114,7 +115,8 @@ package struct DequantizeBlocks: Instruction {
     let x = NumericElements(context.pointer(input), types.input)
     let y = NumericElements(context.pointer(output), types.output)
     let scales = context.pointer(scale, as: Float.self)
-    let zeros = zeroPoint.isPresent
+    let zeros =
+      zeroPoint.isPresent
       ? NumericElements(context.pointer(zeroPoint), types.zeroPoint) : nil
     for i in context.share(of: blocks.elementCount, grain: 64) {
       let block = blocks.block(of: i)

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// X: int32 or int64 [C] or [B, C]; Y: float32 [columns] or [B, columns], columns = the greatest of
 /// `ngram_indexes` + 1. Attributes: `pool_int64s` with the grams of `ngram_counts`,
-/// `min_gram_length`, `max_gram_length`, `max_skip_count`, `weights` by column, `mode`: TF (counts),
+/// `min_gram_length`, `max_gram_length`, `max_skip_count`, `weights` by gram, `mode`: TF (counts),
 /// IDF (weights where there is one), TFIDF (counts times weights). ONNX version 9. Refused:
 /// pools of strings.
 package struct TfIdfVectorizer: LoweredOperator {
@@ -41,7 +41,7 @@ package struct TfIdfVectorizer: LoweredOperator {
     let isOrdered = zip(starts, ends).allSatisfy { 0 <= $0 && $0 <= $1 && $1 <= pool.count }
     guard isOrdered, starts.count <= 64, starts.first ?? 0 == 0, 1...(1 << 24) ~= columnCount,
       columns.allSatisfy({ $0 >= 0 }), grams.minimum >= 1, grams.maximum >= grams.minimum,
-      0...(1 << 24) ~= grams.maximumSkip, weights.map({ $0.count == columnCount }) ?? true
+      0...(1 << 24) ~= grams.maximumSkip, given.map({ $0.count == columns.count }) ?? true
     else {
       throw node.invalid(
         "ngram_counts \(starts), \(columns.count) ngram_indexes, \(pool.count) pool_int64s and "
@@ -76,7 +76,9 @@ package struct TfIdfVectorizer: LoweredOperator {
     }
     count.output = lowering.temporary(.float32, lowering[y].shape)
     lowering.emit(count)
-    let factors = lowering.constant(TensorBuffer([columnCount], weights))
+    var byColumn = [Float](repeating: 0, count: columnCount)
+    for (column, weight) in zip(grams.columns, weights) { byColumn[column] = weight }
+    let factors = lowering.constant(TensorBuffer([columnCount], byColumn))
     lowering.emit(Binary(.multiply, count.output, factors, to: y))
   }
 }

@@ -131,11 +131,7 @@ extension [ValueInfo?] {
   /// The contents of a required input, which decide shapes.
   func contents(_ index: Int, _ name: String) throws(GraphError) -> TensorBuffer {
     let info = try required(index, name)
-    guard let tensor = info.constant else {
-      // The usual sentence, and the position for whoever can compute the input first.
-      _ = try constantIntegers(index, name)
-      throw GraphError("input \(index) (\(name)) must be known when the model is compiled")
-    }
+    guard let tensor = info.constant else { throw GraphError(needing: index, name) }
     guard tensor.elementCount <= Limits.shapeElements else {
       throw GraphError("input \(index) (\(name)) has \(tensor.elementCount) elements")
     }

@@ -63,10 +63,10 @@ struct ProblemsTests {
     #expect(error.message.utf8.count < 40_000)
   }
 
-  @Test(arguments: [1, 6, ONNXVersions.newestOpset + 1])
+  @Test(arguments: [0, ONNXVersions.newestOpset + 1])
   func `an operator set out of range is refused with the range`(version: Int) {
     let text = message(ONNX.model(opset: version, ONNX.graph()))
-    #expect(text.contains("the model uses opset \(version); Apus reads 7 to"))
+    #expect(text.contains("the model uses opset \(version); Apus reads 1 to"))
     #expect(text.contains("export it with"))
   }
 

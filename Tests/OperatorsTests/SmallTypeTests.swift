@@ -199,7 +199,8 @@ import Testing
   @Test func `quantises to small floats`() throws {
     let x = TensorBuffer([5], [0, 1, 2, 1e5, 200])
     for (type, codes) in [
-      (ElementType.float8E4M3FN, [UInt8(0), 48, 56, 126, 108]), (.float8E5M2, [0, 56, 60, 122, 86]),
+      (ElementType.float8E4M3FN, [UInt8(0), 48, 56, 126, 108]),
+      (.float8E5M2, [0, 56, 60, 122, 86]),
     ] {
       let y = try OperatorRunner(QuantizeLinear.self)(
         .runtime(x), .constant(TensorBuffer([], [2])), .runtime(packed(type, [1], [0])))
@@ -217,7 +218,8 @@ import Testing
     let scale = TensorBuffer([3, 2], [1.5, 2.5, 3, 4.9, 5.1, 6.9])
     let blocks: [String: Attribute] = ["axis": .int(1), "block_size": .int(2)]
     let y = try OperatorRunner(QuantizeLinear.self, blocks)(
-      .runtime(x), .runtime(scale), .runtime(TensorBuffer(.uint8, [3, 2], [UInt8(0), 1, 1, 0, 2, 3])))
+      .runtime(x), .runtime(scale),
+      .runtime(TensorBuffer(.uint8, [3, 2], [UInt8(0), 1, 1, 0, 2, 3])))
     #expect(bytes(y) == [4, 8, 21, 3, 1, 4, 1, 1, 2, 6, 4, 4])
     // A last block that is not full.
     let odd = try OperatorRunner(DequantizeLinear.self, blocks)(
