@@ -24,7 +24,7 @@ package struct AlignRegions: Instruction {
   private var types = (ElementType.float32, ElementType.float32, ElementType.float32)
 
   /// The most points along a side of one cell.
-  private static let limit = 4096
+  private static let limit = 1024
 
   package init() {}
 

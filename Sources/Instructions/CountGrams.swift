@@ -106,7 +106,7 @@ package struct CountGrams: Instruction {
       for column in 0..<columnCount { counts[column] = 0 }
       for length in minimum...max(minimum, min(maximum, tables.count))
       where length <= tables.count && !tables[length - 1].isEmpty {
-        let skips = length == 1 ? 1 : maximumSkip + 1
+        let skips = length == 1 ? 1 : min(maximumSkip, rowLength) + 1
         for distance in 1...skips where (length - 1) * distance < rowLength {
           for start in 0..<rowLength - (length - 1) * distance {
             let found = column(x, row * rowLength + start, distance, length)

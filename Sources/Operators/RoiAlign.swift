@@ -32,7 +32,7 @@ package struct RoiAlign: LoweredOperator {
         "mode is \"\(mode)\" (known: avg, max), coordinate_transformation_mode \"\(coordinates)\" "
           + "(known: half_pixel, output_half_pixel)")
     }
-    guard extent.height > 0, extent.width > 0, 0...4096 ~= samplingRatio else {
+    guard extent.height > 0, extent.width > 0, 0...1024 ~= samplingRatio else {
       throw node.invalid("output \(extent), sampling_ratio \(samplingRatio)")
     }
     isMaximum = mode == "max"
