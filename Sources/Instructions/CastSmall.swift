@@ -54,6 +54,7 @@ package struct CastSmall: Instruction {
     rules.saturates = saturates
     rules.rounding = rounding
     let share = context.share(of: count, grain: 16 * NumericElements.grain)
+    if share.upperBound == count && !share.isEmpty { y.clearTail(count: count) }
     if inputType.integerRange != nil && outputType.integerRange != nil {
       for i in share { y.set(x.whole(i), at: i, rules) }
     } else {

@@ -1,6 +1,7 @@
 import Tensors
 
-/// Picks the negated element of each target class: y[n, d] = -x[n, target[n, d], d]·w[target[n, d]].
+/// Picks the negated element of each target class: y[n, d] = -x[n, target[n, d], d]·w[target[n,
+/// d]].
 ///
 /// x: [N, C, …]; target: int32 or int64 [N, …]; w: C numbers, or absent (1); y and shares: target's
 /// shape, shares holding each element's weight. Elements whose target is `ignored` (if

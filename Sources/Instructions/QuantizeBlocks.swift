@@ -3,10 +3,10 @@ import Tensors
 /// Quantises to any quantised type: y = saturate(round(x / scale) + zero point).
 ///
 /// x: float32, bfloat16, float64 or int32; scale: float32 of one element, one per position of
-/// `axis`, or one per block of `blockSize` positions of it (x's shape otherwise); zeroPoint: as many
-/// of any numeric type, or absent (0); y: an integer of 2 to 16 bits (rounded, ties to even, and
-/// saturated), a float8 or float4 (rounded by the conversion), x's shape. All dense; the division
-/// is one of float32.
+/// `axis`, or one per block of `blockSize` positions of it (x's shape otherwise); zeroPoint: as
+/// many of any numeric type, or absent (0); y: an integer of 2 to 16 bits (rounded, ties to even,
+/// and saturated), a float8 or float4 (rounded by the conversion), x's shape. All dense; the
+/// division is one of float32.
 package struct QuantizeBlocks: Instruction {
   package static let opcode = "quantize_blocks"
 
@@ -56,7 +56,10 @@ package struct QuantizeBlocks: Instruction {
     let range = types.output.integerRange
     var rules = NumericElements.Rules()
     rules.saturates = saturates
-    for i in context.share(of: blocks.elementCount, grain: 16 * NumericElements.grain) {
+    let count = blocks.elementCount
+    let share = context.share(of: count, grain: 16 * NumericElements.grain)
+    if share.upperBound == count && !share.isEmpty { y.clearTail(count: count) }
+    for i in share {
       let block = blocks.block(of: i)
       let quotient = Double(Float(x.real(i)) / scales[block])
       if let range {

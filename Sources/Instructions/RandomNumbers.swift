@@ -105,7 +105,8 @@ package struct RandomNumbers: Instruction {
 /// Draws classes: each of y[b, s] is class c with probability proportional to exp(x[b, c]).
 ///
 /// x: [batch, classes] float32, bfloat16 or float64; y: [batch, samples] int32 or int64. Numbers
-/// come from `Philox` by position in y. A row without a class of positive probability gives class 0.
+/// come from `Philox` by position in y. A row without a class of positive probability gives class
+/// 0.
 package struct SampleClasses: Instruction {
   package static let opcode = "sample_classes"
 

@@ -5,10 +5,10 @@ import Tensors
 /// Transforms a signal to frequencies or back: the discrete Fourier transform along one axis.
 ///
 /// input: [..., signal, ..., 1 | 2] float, the last axis real and imaginary parts; dft_length: a
-/// constant scalar (default: the axis' extent; for the one-sided inverse twice that less two); axis:
-/// attribute (default 1) before version 20, then a constant scalar input (default -2). output: 2
-/// parts, dft_length positions; `onesided`: forward dft_length / 2 + 1 positions, inverse 1 part.
-/// ONNX versions 17 and 20.
+/// constant scalar (default: the axis' extent; for the one-sided inverse twice that less two);
+/// axis: attribute (default 1) before version 20, then a constant scalar input (default -2).
+/// output: 2 parts, dft_length positions; `onesided`: forward dft_length / 2 + 1 positions, inverse
+/// 1 part. ONNX versions 17 and 20.
 package struct DFT: LoweredOperator {
   package static let name = "DFT"
   package static let sinceVersion = 17
@@ -68,9 +68,9 @@ package struct DFT: LoweredOperator {
 /// Transforms pieces of a signal to frequencies: the short-time Fourier transform.
 ///
 /// signal: [batch, length, 1 | 2] float; frame_step: constant scalar; window: [frame] or absent;
-/// frame_length: constant scalar (default: the window's length, else the signal's); output:
-/// [batch, frames, frequencies, 2], frames = (length - frame) / step + 1, frequencies = frame / 2 + 1
-/// with `onesided` (1), else frame. ONNX version 17.
+/// frame_length: constant scalar (default: the window's length, else the signal's); output: [batch,
+/// frames, frequencies, 2], frames = (length - frame) / step + 1, frequencies = frame / 2 + 1 with
+/// `onesided` (1), else frame. ONNX version 17.
 package struct STFT: LoweredOperator {
   package static let name = "STFT"
   package static let sinceVersion = 17

@@ -7,9 +7,9 @@ import Tensors
 /// boxes: [N, B, 4] float, corners y₁, x₁, y₂, x₂ in any order, or with `center_point_box` 1 centre
 /// and extents x, y, w, h; scores: [N, C, B] float; max_output_boxes_per_class (0), iou_threshold
 /// (0), score_threshold (none): one number each. y: int64 [selected, 3], batch, class and box, in
-/// order of batches, classes and falling scores; of equal scores the first box wins. All inputs must
-/// be known when the result is planned, because their contents decide its shape. ONNX versions 10
-/// and 11.
+/// order of batches, classes and falling scores; of equal scores the first box wins. All inputs
+/// must be known when the result is planned, because their contents decide its shape. ONNX versions
+/// 10 and 11.
 package struct NonMaxSuppression: LoweredOperator {
   package static let name = "NonMaxSuppression"
   package static let sinceVersion = 10

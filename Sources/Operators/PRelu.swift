@@ -4,8 +4,8 @@ import Tensors
 
 /// Scales what is negative: y = x < 0 ? slope · x : x.
 ///
-/// x, y: any shape, float or integer; slope: broadcastable to x (one way); before version 7 also [C],
-/// one per channel of [N, C, …]. ONNX versions 1 to 16.
+/// x, y: any shape, float or integer; slope: broadcastable to x (one way); before version 7 also
+/// [C], one per channel of [N, C, …]. ONNX versions 1 to 16.
 package struct PRelu: LoweredOperator, ActivationFunction {
   package static let name = "PRelu"
 

@@ -4,11 +4,11 @@ import Tensors
 
 /// Finds the distinct elements, or the distinct slices along `axis`.
 ///
-/// X: any numeric type of at least 8 bits or bool; Y: the distinct ones, ascending, or with `sorted`
-/// 0 in order of their first occurrence; indices: int64, where each occurs first; inverse_indices:
-/// int64, for every element or slice of X its place in Y; counts: int64. Slices compare element by
-/// element; NaN comes last and equals itself. X must be known when the result is planned, because
-/// its contents decide the shape. ONNX version 11.
+/// X: any numeric type of at least 8 bits or bool; Y: the distinct ones, ascending, or with
+/// `sorted` 0 in order of their first occurrence; indices: int64, where each occurs first;
+/// inverse_indices: int64, for every element or slice of X its place in Y; counts: int64. Slices
+/// compare element by element; NaN comes last and equals itself. X must be known when the result is
+/// planned, because its contents decide the shape. ONNX version 11.
 package struct Unique: LoweredOperator {
   package static let name = "Unique"
   package static let sinceVersion = 11

@@ -16,8 +16,8 @@ package protocol WindowDefinition: Sendable {
 /// Makes a window: y[n] = c₀ − c₁ cos(2πn / N) + c₂ cos(4πn / N), n < size, with the coefficients
 /// of `Definition`.
 ///
-/// size: one constant integer; y: [size], a float, `output_datatype` (default float32). N = size for
-/// a periodic window (`periodic` = 1), size − 1 for a symmetric one. ONNX version 17.
+/// size: one constant integer; y: [size], a float, `output_datatype` (default float32). N = size
+/// for a periodic window (`periodic` = 1), size − 1 for a symmetric one. ONNX version 17.
 package struct WindowFunction<Definition: WindowDefinition>: LoweredOperator {
   package static var name: String { Definition.name }
   package static var sinceVersion: Int { 17 }

@@ -95,6 +95,13 @@ package struct NumericElements {
     store(old & ~mask | code << UInt8(place % 8) & mask, at: place / 8)
   }
 
+  /// Makes the bits behind the last of `count` elements zero, where elements lie packed: before
+  /// the last ones are written.
+  package func clearTail(count: Int) {
+    let bits = count * type.bitCount
+    if bits % 8 != 0 { store(UInt8(0), at: bits / 8) }
+  }
+
   /// Writes an integer: integer types keep the low bits, floats round to nearest.
   package func set(_ value: Int, at index: Int, _ rules: Rules = Rules()) {
     switch type {

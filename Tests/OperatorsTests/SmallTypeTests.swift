@@ -4,8 +4,8 @@ import Testing
 
 @testable import Operators
 
-/// Types of less than a byte and floats of 8 bits. The codes are those of the ONNX test-suite and of
-/// the package ml_dtypes.
+/// Types of less than a byte and floats of 8 bits. The codes are those of the ONNX test-suite and
+/// of the package ml_dtypes.
 @Suite struct SmallTypeTests {
   private func cast(
     _ x: TensorBuffer, to type: ElementType, _ attributes: [String: Attribute] = [:]
