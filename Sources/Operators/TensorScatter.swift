@@ -34,8 +34,8 @@ package struct TensorScatter: LoweredOperator {
       update.shape[axis] <= cache.shape[axis]
     else {
       throw GraphError(
-        "update \(update.type) \(update.shape) does not fit into \(cache.type) \(cache.shape) along "
-          + "axis \(axis), which may not be the first")
+        "update \(update.type) \(update.shape) does not fit into \(cache.type) \(cache.shape) "
+          + "along axis \(axis), which may not be the first")
     }
     if let indices = inputs.optional(2) {
       guard indices.type == .int64, indices.shape == [cache.shape[0]] else {
