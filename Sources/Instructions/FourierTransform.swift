@@ -12,8 +12,9 @@ import Tensors
 /// [batch, signal, 1 | 2] and y [batch, frames, positions, 2]: one transform for every N elements
 /// from each multiple of `step` on, which are multiplied by `window` (N elements) if there is one.
 ///
-/// float32, bfloat16 or float64, dense; computed in float32, or in float64 where x is that. Mixed
-/// radices (Stockham's order): N·Σp steps for N = Πp, so that large prime factors are slow.
+/// float32, bfloat16 or float64, dense. Complex signals of 16 or 32 bits are computed in float32,
+/// all others in float64: what symmetry makes zero in the spectrum of a real signal then is zero.
+/// Mixed radices (Stockham's order): N·Σp steps for N = Πp, so that large prime factors are slow.
 package struct FourierTransform: Instruction {
   package static let opcode = "fourier_transform"
 
@@ -58,6 +59,8 @@ package struct FourierTransform: Instruction {
     visitor.field("is_inverse", &isInverse)
     visitor.field("is_one_sided", &isOneSided)
   }
+
+  private var isDouble: Bool { types.0 == .float64 || geometry.parts.0 == 1 }
 
   /// The positions along the axis of the result.
   private var resultLength: Int { isOneSided && !isInverse ? length / 2 + 1 : length }
@@ -118,13 +121,13 @@ package struct FourierTransform: Instruction {
     }
     let turn = (isInverse ? 2 : -2) * Double.pi / Double(length)
     let exact = (0..<length).flatMap { [cos(turn * Double($0)), sin(turn * Double($0))] }
-    roots = types.0 == .float64 ? ([], exact) : (exact.map { Float($0) }, [])
+    roots = isDouble ? ([], exact) : (exact.map { Float($0) }, [])
     operationCount =
       8 * length * factors.reduce(1, +) * geometry.lineCount * max(geometry.frameCount, 1)
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
-    if types.0 == .float64 {
+    if isDouble {
       roots.double.withUnsafeBufferPointer { run(context, $0) }
     } else {
       roots.single.withUnsafeBufferPointer { run(context, $0) }
