@@ -74,16 +74,16 @@ let package = Package(
     room(
       "Imaging",
       [
-        "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CTurboJPEG", "CFreeType",
-        "CLinux", "CMedia",
+        "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CLinux", "CMedia",
       ]),
+    room("Pictures", ["Imaging", "Files", "CTurboJPEG", "CFreeType"]),
     room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
     room("Media", ["CMedia", "CFFmpeg", "CWebP"]),
     room(
       "Pipelines",
       [
-        "Runtime", "Imaging", "Detections", "ModelFile", "Tensors", "Kernels", "Files", "Texts",
-        "CLinux",
+        "Runtime", "Imaging", "Pictures", "Detections", "ModelFile", "Tensors", "Kernels", "Files",
+        "Texts", "CLinux",
       ]),
 
     // What turns a trained network into a model file.
@@ -120,10 +120,9 @@ let package = Package(
     .executableTarget(
       name: "apus",
       dependencies: [
-        "Options", "Importers", "Staging",
-        "Compilation", "Operators", "Graphs", "Runtime", "ModelFile",
-        "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging", "Detections",
-        "Pipelines", "Accuracy", "Files", "Texts",
+        "Options", "Importers", "Staging", "Compilation", "Operators", "Graphs", "Runtime",
+        "ModelFile", "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging",
+        "Pictures", "Detections", "Pipelines", "Accuracy", "Files", "Texts",
       ],
       swiftSettings: strict),
 
@@ -131,15 +130,16 @@ let package = Package(
     .target(
       name: "TestSupport", path: "Tests/TestSupport", exclude: ["Servers"],
       swiftSettings: strict),
-    tests("Imaging", ["Imaging", "Kernels", "ModelFile", "Tensors"]),
+    tests("Imaging", ["Imaging", "Pictures", "Kernels", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
-    tests("Media", ["Imaging", "ModelFile", "TestSupport"]),
+    tests("Media", ["Imaging", "Pictures", "ModelFile", "TestSupport"]),
     tests(
       "Pipelines",
       [
         "Pipelines", "Runtime", "Imaging", "Detections", "ModelFile", "Planner", "Instructions",
         "Kernels", "Tensors", "TestSupport",
       ]),
+    tests("ApusC", ["ApusC", "ApusCompiling", "CApus"]),
     tests("Tensors", ["Tensors"]),
     tests("Files", ["Files"]),
     tests("Texts", ["Texts"]),
@@ -163,7 +163,7 @@ let package = Package(
     tests(
       "Staging",
       ["Staging", "Compilation", "Graphs", "Importers", "Operators", "Runtime", "Tensors"]),
-    tests("CommandLine", ["apus", "Archives", "Tensors"]),
+    tests("CommandLine", ["apus", "Archives", "Pictures", "Tensors"]),
     tests("Operators", ["Operators", "Graphs", "Instructions", "Kernels", "Tensors"]),
     tests("Planner", ["Planner", "Instructions", "Tensors"]),
     tests("ModelFile", ["ModelFile", "Instructions", "Tensors"]),

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Links libapus.so and libapus-runtime.so from the objects that a release build left, with the Swift
-# run-time inside. Nothing is compiled here: whether the run-time is static is decided by the linker
-# alone, so that the libraries cost seconds and work with any flavour of release build.
+# Links what is installed and shipped from the objects that a release build left, with the Swift
+# run-time inside: libapus.so, libapus-runtime.so, and the apus command with its media library.
+# Nothing is compiled here: whether the run-time is static is decided by the linker alone, so that
+# this takes seconds and works with any flavour of release build.
 #
 #   libraries.sh OUT_DIR     after: swift build -c release
 set -eu
@@ -23,26 +24,39 @@ mkdir -p "$out"
 exports=$out/exports.map
 printf '{ global: apus_*; local: *; };\n' >"$exports"
 
-# link PRODUCT FILE: the objects of a static library product become a shared library.
+# link PRODUCT FILE OPTION…: links the objects of a product.
 link() {
-  objects=$bin/$1.product/Objects.LinkFileList
+  product=$1
+  file=$2
+  shift 2
+  objects=$bin/$product.product/Objects.LinkFileList
   [ -f "$objects" ] || fail "$objects is missing: build with 'swift build -c release' first"
-  "$swiftc" -emit-library -static-stdlib -use-ld=lld -o "$out/$2.new" "@$objects" \
-    -Xlinker -soname="$2" -Xlinker --version-script="$exports" -Xlinker --gc-sections \
-    -Xlinker --as-needed -Xlinker -z -Xlinker defs -Xlinker -s -lm
-  # Nothing may be needed but what every Linux has.
-  for needed in $(objdump -p "$out/$2.new" | awk '$1 == "NEEDED" { print $2 }'); do
-    case $needed in
-      libc.so.* | libm.so.* | libstdc++.so.* | libgcc_s.so.* | ld-linux*) ;;
-      libfreetype.so.* | libturbojpeg.so.*) ;;
-      *) fail "$2 needs $needed, which not every machine has" ;;
-    esac
-  done
-  others=$(nm -D --defined-only "$out/$2.new" | awk '$3 !~ /^apus_/ { print $3 }')
-  [ -z "$others" ] || fail "$2 exports $others"
-  mv "$out/$2.new" "$out/$2"
+  "$swiftc" "$@" -static-stdlib -use-ld=lld -o "$out/$file.new" "@$objects" \
+    -Xlinker --gc-sections -Xlinker --as-needed -Xlinker -s -lm
+  case $file in libapus*) check "$file" ;; esac
+  mv "$out/$file.new" "$out/$file"
+  ls -l "$out/$file" | awk '{ printf "libraries: %s, %.1f MB\n", $NF, $5 / 1e6 }'
 }
 
-link ApusFull libapus.so
-link ApusRuntime libapus-runtime.so
-ls -l "$out" | awk '/\.so$/ { printf "libraries: %s, %.1f MB\n", $NF, $5 / 1e6 }'
+# library PRODUCT FILE
+library() {
+  link "$1" "$2" -emit-library -Xlinker -soname="$2" -Xlinker --version-script="$exports" \
+    -Xlinker -z -Xlinker defs
+}
+
+# Nothing may be needed but what every Linux has, and nothing but the C interface be seen.
+check() {
+  for needed in $(objdump -p "$out/$1.new" | awk '$1 == "NEEDED" { print $2 }'); do
+    case $needed in
+      libc.so.* | libm.so.* | libstdc++.so.* | libgcc_s.so.* | ld-linux*) ;;
+      *) fail "$1 needs $needed, which not every machine has" ;;
+    esac
+  done
+  others=$(nm -D --defined-only "$out/$1.new" | awk '$3 !~ /^apus_/ { print $3 }')
+  [ -z "$others" ] || fail "$1 exports $others"
+}
+
+library ApusFull libapus.so
+library ApusRuntime libapus-runtime.so
+library ApusMedia libApusMedia.so
+link apus apus -emit-executable

@@ -3,14 +3,16 @@
 # network for nothing where all of them are there.
 #
 #   setup.sh           what building and running need
-#   setup.sh --tests   also the servers that the tests start on this machine
+#   setup.sh --tests   also what only tests need: servers that they start, a C compiler, CMake,
+#                      valgrind, Python's virtual environments
 set -eu
 
 swift=${SWIFT:-swift}
 packages='libzip-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
   libswscale-dev libwebp-dev libfreetype-dev fonts-dejavu-core pkg-config'
 test_packages='python3 python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0
-  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad'
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+  python3-venv gcc g++ binutils cmake valgrind'
 
 fail() {
   printf 'setup: %s\n' "$@" >&2

@@ -24,37 +24,57 @@ public struct Color: Sendable, Hashable {
   }
 
   /// Black or white, whichever can be read on this colour.
-  var contrast: Color {
+  package var contrast: Color {
     let luma = 299 * Int(red) + 587 * Int(green) + 114 * Int(blue)
     return luma > 140_000
       ? Color(red: 0, green: 0, blue: 0) : Color(red: 255, green: 255, blue: 255)
   }
 }
 
-/// A rectangle of whole pixels; `right` and `bottom` are just outside.
-struct PixelRect: Hashable {
-  var left: Int
-  var top: Int
-  var right: Int
-  var bottom: Int
+/// How much of each pixel a text covers, row by row, 0...255.
+package struct TextMask {
+  package let width: Int
+  package let height: Int
+  package let coverage: [UInt8]
 
-  func intersects(_ other: PixelRect) -> Bool {
+  package init(width: Int, height: Int, coverage: [UInt8]) {
+    self.width = width
+    self.height = height
+    self.coverage = coverage
+  }
+}
+
+/// A rectangle of whole pixels; `right` and `bottom` are just outside.
+package struct PixelRect: Hashable {
+  package var left: Int
+  package var top: Int
+  package var right: Int
+  package var bottom: Int
+
+  package init(left: Int, top: Int, right: Int, bottom: Int) {
+    self.left = left
+    self.top = top
+    self.right = right
+    self.bottom = bottom
+  }
+
+  package func intersects(_ other: PixelRect) -> Bool {
     left < other.right && other.left < right && top < other.bottom && other.top < bottom
   }
 }
 
 /// Draws on a frame of any format that owns its samples; whatever lies outside is cut off.
-struct Canvas {
+package struct Canvas {
   private let frame: Frame
 
   /// Programmer error (precondition): a frame that borrows its samples.
-  init(_ frame: Frame) {
+  package init(_ frame: Frame) {
     precondition(frame.isWritable, "a borrowed frame cannot be written")
     self.frame = frame
   }
 
   /// Fills a rectangle.
-  func fill(_ rect: PixelRect, _ color: Color) {
+  package func fill(_ rect: PixelRect, _ color: Color) {
     let left = min(max(rect.left, 0), frame.width)
     let right = min(max(rect.right, left), frame.width)
     let top = min(max(rect.top, 0), frame.height)
@@ -73,7 +93,7 @@ struct Canvas {
   }
 
   /// Draws the outline of a rectangle, `thickness` pixels wide, inside it.
-  func stroke(_ rect: PixelRect, thickness: Int, _ color: Color) {
+  package func stroke(_ rect: PixelRect, thickness: Int, _ color: Color) {
     var (upper, lower, left, right) = (rect, rect, rect, rect)
     upper.bottom = min(rect.top + thickness, rect.bottom)
     lower.top = max(rect.bottom - thickness, rect.top)
@@ -83,7 +103,7 @@ struct Canvas {
   }
 
   /// Draws a text with its top left corner at a pixel.
-  func draw(_ mask: TextMask, left: Int, top: Int, _ color: Color) {
+  package func draw(_ mask: TextMask, left: Int, top: Int, _ color: Color) {
     let values = samples(of: color)
     for row in 0..<mask.height where (0..<frame.height).contains(top + row) {
       for column in 0..<mask.width where (0..<frame.width).contains(left + column) {

@@ -4,9 +4,9 @@
 //   directory: count, then 12 bytes per entry: tag, type, count, value
 
 /// Reads what pictures say about themselves.
-enum EXIF {
+package enum EXIF {
   /// How a stored picture must be turned to stand upright: the values of EXIF tag 0x0112.
-  enum Orientation: Int, Sendable, CaseIterable {
+  package enum Orientation: Int, Sendable, CaseIterable {
     case upright = 1
     case mirrored = 2
     case halfTurn = 3
@@ -22,7 +22,7 @@ enum EXIF {
   }
 
   /// Returns the orientation that a JPEG file declares; upright where it says nothing sensible.
-  static func orientation(ofJPEG bytes: UnsafeRawBufferPointer) -> Orientation {
+  package static func orientation(ofJPEG bytes: UnsafeRawBufferPointer) -> Orientation {
     var position = 2
     while position + 4 <= bytes.count, bytes[position] == 0xFF {
       let marker = bytes[position + 1]
@@ -77,7 +77,7 @@ enum EXIF {
 
 extension Frame {
   /// Returns the picture turned upright: itself where it already is. Packed formats only.
-  func oriented(_ orientation: EXIF.Orientation) throws(ImagingError) -> Frame {
+  package func oriented(_ orientation: EXIF.Orientation) throws(ImagingError) -> Frame {
     guard orientation != .upright else { return self }
     let isTurned = orientation.rawValue >= 5
     let result = try Frame(

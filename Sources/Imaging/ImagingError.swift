@@ -1,4 +1,4 @@
-internal import Files
+package import Files
 
 /// Says what is wrong with a picture, a video or the place where one is written.
 public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -48,14 +48,14 @@ public struct ImagingError: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String { place.map { "\($0): \(message)" } ?? message }
 
   /// Returns the same error at a place, unless it has one.
-  func at(_ place: String) -> ImagingError {
+  package func at(_ place: String) -> ImagingError {
     ImagingError(code, message, place: self.place ?? place)
   }
 }
 
 extension ImagingError {
   /// Takes over an error of the file room, which names the file in its message.
-  init(_ error: FileError) {
+  package init(_ error: FileError) {
     let code: Code =
       switch error.code {
       case .notFound: .notFound

@@ -99,7 +99,7 @@ public final class MediaLibrary: @unchecked Sendable {
   }
 
   /// Decodes a picture from memory.
-  func decodePicture(_ bytes: UnsafeRawBufferPointer) throws(ImagingError) -> Frame {
+  package func decodePicture(_ bytes: UnsafeRawBufferPointer) throws(ImagingError) -> Frame {
     var limits = apus_media_limits()
     limits.maximum_side = Int32(Frame.maximumSide)
     limits.maximum_pixels = Int64(Frame.maximumPixels)

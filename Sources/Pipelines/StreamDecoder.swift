@@ -1,4 +1,5 @@
 import Imaging
+internal import Pictures
 
 #if canImport(Glibc)
   import Glibc

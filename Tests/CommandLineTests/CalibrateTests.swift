@@ -6,6 +6,7 @@ import Imaging
 import Importers
 import ModelFile
 import Options
+import Pictures
 import Tensors
 import Testing
 

@@ -1,5 +1,6 @@
 import Imaging
 import ModelFile
+import Pictures
 import Testing
 
 @Suite struct FrameTests {

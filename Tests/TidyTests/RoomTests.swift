@@ -17,11 +17,12 @@ private let table: [String: Set<String>] = [
   "Runtime": ["ModelFile", "Planner", "Instructions", "CLinux"],
   "Archives": ["Tensors", "Files", "CZip"],
   "Imaging": [
-    "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CTurboJPEG", "CFreeType", "CMedia",
+    "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CMedia",
   ],
+  "Pictures": ["Imaging", "CTurboJPEG", "CFreeType"],
   "Detections": ["Tensors", "ModelFile", "Texts"],
   "Media": ["CMedia", "CFFmpeg", "CWebP"],
-  "Pipelines": ["Runtime", "Imaging", "Detections", "Files", "Texts", "CLinux"],
+  "Pipelines": ["Runtime", "Pictures", "Detections", "Files", "Texts", "CLinux"],
   // The compiler.
   "Graphs": ["Tensors", "Texts"],
   "Operators": ["Graphs", "Instructions"],
@@ -42,8 +43,8 @@ private let table: [String: Set<String>] = [
 ]
 
 private let deviceRooms: Set<String> = [
-  "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Detections",
-  "Media", "Pipelines", "ApusC",
+  "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Pictures",
+  "Detections", "Media", "Pipelines", "ApusC",
 ]
 private let compilerRooms: Set<String> = [
   "Graphs", "Operators", "Importers", "Compilation", "Staging",

@@ -3,6 +3,7 @@
 // may cost a connection it allows once; they count as 1920x1080.
 public import Imaging
 public import ModelFile
+internal import Pictures
 
 #if canImport(Glibc)
   import Glibc

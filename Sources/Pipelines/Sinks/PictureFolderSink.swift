@@ -1,6 +1,7 @@
 package import Detections
 import Files
 package import Imaging
+internal import Pictures
 
 /// Writes per frame a picture with its objects drawn, and the objects as JSON.
 ///

@@ -4,6 +4,7 @@ import Imaging
 import Instructions
 import ModelFile
 import Options
+import Pictures
 import Tensors
 
 /// The samples that calibration runs on: known at once, read one by one.

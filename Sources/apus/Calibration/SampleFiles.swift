@@ -4,6 +4,7 @@ import Imaging
 import Instructions
 import ModelFile
 import Options
+import Pictures
 import Tensors
 import Texts
 

@@ -4,6 +4,7 @@ import Imaging
 import Instructions
 import ModelFile
 import Options
+import Pictures
 import Tensors
 
 /// Reads the samples of a source, one at a time; one per thread.

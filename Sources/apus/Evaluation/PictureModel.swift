@@ -4,6 +4,7 @@ import Instructions
 import Kernels
 import ModelFile
 import Options
+import Pictures
 import Pipelines
 import Runtime
 import Tensors

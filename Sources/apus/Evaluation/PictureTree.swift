@@ -1,5 +1,6 @@
 import Imaging
 import Options
+import Pictures
 
 #if canImport(Glibc)
   import Glibc

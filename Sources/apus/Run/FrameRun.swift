@@ -5,6 +5,7 @@ import Imaging
 import Instructions
 import ModelFile
 import Options
+import Pictures
 import Pipelines
 import Runtime
 import Tensors

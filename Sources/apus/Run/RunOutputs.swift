@@ -4,6 +4,7 @@ import Files
 import Imaging
 import Instructions
 import Options
+import Pictures
 import Pipelines
 import Tensors
 

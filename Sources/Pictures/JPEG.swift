@@ -1,6 +1,7 @@
 // JPEG in and out through libturbojpeg, with the pixels that OpenCV's imread gives: accurate DCT,
 // fancy upsampling, EXIF orientation applied.
 internal import CTurboJPEG
+public import Imaging
 
 /// Reads and writes JPEG pictures.
 public enum JPEG {

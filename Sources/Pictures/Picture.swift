@@ -1,4 +1,5 @@
 internal import Files
+public import Imaging
 
 /// Reads and writes picture files.
 public enum Picture {

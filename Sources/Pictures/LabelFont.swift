@@ -1,15 +1,9 @@
 internal import CFreeType
+public import Imaging
 
 #if canImport(Glibc)
   import Glibc
 #endif
-
-/// How much of each pixel a text covers, row by row, 0...255.
-struct TextMask {
-  let width: Int
-  let height: Int
-  let coverage: [UInt8]
-}
 
 /// A font for labels: DejaVu Sans, any Unicode text that it has glyphs for.
 ///

@@ -1,3 +1,5 @@
+public import Imaging
+
 /// A box with a label, to be drawn.
 public struct Annotation: Sendable, Hashable {
   /// The left edge in pixels.

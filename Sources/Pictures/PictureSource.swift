@@ -1,3 +1,5 @@
+public import Imaging
+
 #if canImport(Glibc)
   import Glibc
 #endif
