@@ -111,8 +111,8 @@ let package = Package(
     room(
       "ApusCompiling",
       [
-        "ApusC", "CApus", "Compilation", "Importers", "Graphs", "Runtime", "Instructions",
-        "ModelFile", "Detections", "Tensors",
+        "ApusC", "CApus", "Staging", "Compilation", "Importers", "Operators", "Graphs", "Runtime",
+        "Instructions", "ModelFile", "Detections", "Tensors",
       ]),
 
     // The command line.

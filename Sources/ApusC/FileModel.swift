@@ -107,12 +107,12 @@ package final class FileModel: LoadedModel {
 }
 
 /// A session of a program.
-final class FileRunner: Runner {
-  let inputs: PortTable
-  let outputs: PortTable
+package final class FileRunner: Runner {
+  package let inputs: PortTable
+  package let outputs: PortTable
   private let session: Session
 
-  init(_ session: Session) {
+  package init(_ session: Session) {
     self.session = session
     let specs = session.tensorSpecs
     func table(_ ports: [Program.Port]) -> PortTable {
@@ -125,9 +125,9 @@ final class FileRunner: Runner {
     outputs = table(session.outputs)
   }
 
-  var threadCount: Int { session.threadCount }
+  package var threadCount: Int { session.threadCount }
 
-  var memory: RunnerMemory {
+  package var memory: RunnerMemory {
     var memory = RunnerMemory()
     memory.weights = session.memory.weightByteCount
     memory.arena = session.memory.arenaByteCount
@@ -136,11 +136,11 @@ final class FileRunner: Runner {
     return memory
   }
 
-  func set(_ index: Int, _ tensor: TensorView) throws {
+  package func set(_ index: Int, _ tensor: TensorView) throws {
     try tensor.borrowed { try session.setInput(index, $0) }
   }
 
-  func set(_ index: Int, _ value: Value) throws {
+  package func set(_ index: Int, _ value: Value) throws {
     guard case .tensor(let tensor) = value else {
       throw Failure(
         APUS_WRONG_TENSOR, "input \(index) takes a tensor; \(value.kindName) is given")
@@ -148,14 +148,14 @@ final class FileRunner: Runner {
     try session.setInput(index, tensor)
   }
 
-  func inputMemory(_ index: Int) throws -> TensorView {
+  package func inputMemory(_ index: Int) throws -> TensorView {
     let bytes = try session.withInput(index) { $0 }
     let port = session.inputs[index]
     return TensorView(
       type: port.type, shape: port.shape, base: bytes.baseAddress, byteCount: bytes.count)
   }
 
-  func bind(input index: Int, _ tensor: TensorView?, size: Int) throws {
+  package func bind(input index: Int, _ tensor: TensorView?, size: Int) throws {
     guard let tensor else { return try session.bind(input: index, to: nil) }
     try check(tensor, session.inputs, index, "input")
     try bindable {
@@ -163,7 +163,7 @@ final class FileRunner: Runner {
     }
   }
 
-  func bind(output index: Int, _ tensor: TensorView?, size: Int) throws {
+  package func bind(output index: Int, _ tensor: TensorView?, size: Int) throws {
     guard let tensor else { return try session.bind(output: index, to: nil) }
     try check(tensor, session.outputs, index, "output")
     try bindable {
@@ -197,11 +197,11 @@ final class FileRunner: Runner {
     }
   }
 
-  func run() throws { try session.run() }
+  package func run() throws { try session.run() }
 
-  func cancel() { session.cancel() }
+  package func cancel() { session.cancel() }
 
-  func outputView(_ index: Int) throws -> TensorView {
+  package func outputView(_ index: Int) throws -> TensorView {
     let bytes = try session.withOutput(index) { $0 }
     let port = session.outputs[index]
     return TensorView(
@@ -209,5 +209,5 @@ final class FileRunner: Runner {
       base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), byteCount: bytes.count)
   }
 
-  func output(_ index: Int) throws -> Value { .tensor(try session.output(index)) }
+  package func output(_ index: Int) throws -> Value { .tensor(try session.output(index)) }
 }

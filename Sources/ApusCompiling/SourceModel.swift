@@ -4,6 +4,9 @@ import Compilation
 import Graphs
 import Importers
 import ModelFile
+import Runtime
+import Staging
+import Synchronization
 import Tensors
 
 /// Puts the compiler behind the C interface's door.
@@ -38,6 +41,8 @@ final class SourceModel: LoadedModel {
   let texts: TextTable
   let graph: Graph
   let name: String
+  /// What sessions of one precision share.
+  private let staged = Mutex<[Precision: StagedModel]>([:])
 
   init(_ graph: Graph, name: String) {
     self.graph = graph
@@ -52,13 +57,21 @@ final class SourceModel: LoadedModel {
 
   private static func port(_ value: Graph.Value) -> PortDescription {
     PortDescription(
-      name: value.name, type: value.type,
+      name: value.name, kind: kind(value.kind), type: value.type,
       dimensions: value.dimensions?.map { dimension in
         switch dimension {
         case .known(let extent): (extent, nil)
         case .symbol(let name): (nil, name)
         }
       })
+  }
+
+  private static func kind(_ kind: Graph.Kind) -> apus_kind {
+    switch kind {
+    case .tensor: APUS_TENSOR
+    case .sequence: APUS_SEQUENCE
+    case .optional: APUS_OPTIONAL
+    }
   }
 
   /// The shapes by the names of inputs; the only input may go without its name.
@@ -96,7 +109,26 @@ final class SourceModel: LoadedModel {
         "int8 needs the ranges of values: compile the model with samples or a table of ranges")
     }
     return try reporting {
-      try SourceRunner(self, precision, inputShapes(request.shapes), request)
+      let model = staged.withLock { known in
+        let model = known[precision] ?? StagedModel(graph, compiler: Compiler(precision: precision))
+        known[precision] = model
+        return model
+      }
+      let shapes = try inputShapes(request.shapes)
+      let options = Session.Options(threads: request.threads, isas: request.isas)
+      // Where all shapes are known there may be one program, with memory to bind.
+      if isSettled(shapes), let session = try model.session(for: shapes, options: options) {
+        return FileRunner(session)
+      }
+      return StagedRunner(self, model.session(options: options), threads: request.threads)
+    }
+  }
+
+  /// Says whether these shapes leave nothing open.
+  private func isSettled(_ shapes: InputShapes) -> Bool {
+    graph.inputs.allSatisfy { id in
+      let value = graph[id]
+      return value.kind == .tensor && (shapes.shapes[value.name] ?? value.shape) != nil
     }
   }
 

@@ -32,7 +32,7 @@ private let table: [String: Set<String>] = [
   "Staging": ["Compilation", "Imaging"],
   // The C interface.
   "ApusC": ["Runtime", "Imaging", "Detections", "CApus"],
-  "ApusCompiling": ["ApusC", "Importers", "Compilation"],
+  "ApusCompiling": ["ApusC", "Importers", "Compilation", "Staging"],
   // The command line.
   "Options": ["Texts", "Files"],
   "apus": [
