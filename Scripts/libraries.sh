@@ -38,10 +38,10 @@ link() {
   ls -l "$out/$file" | awk '{ printf "libraries: %s, %.1f MB\n", $NF, $5 / 1e6 }'
 }
 
-# library PRODUCT FILE
+# library PRODUCT FILE OPTION…: complete in itself, and never unloaded, since it has threads.
 library() {
-  link "$1" "$2" -emit-library -Xlinker -soname="$2" -Xlinker --version-script="$exports" \
-    -Xlinker -z -Xlinker defs
+  link "$@" -emit-library -Xlinker -soname="$2" -Xlinker --version-script="$exports" \
+    -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete
 }
 
 # Nothing may be needed but what every Linux has, and nothing but the C interface be seen.
@@ -56,7 +56,10 @@ check() {
   [ -z "$others" ] || fail "$1 exports $others"
 }
 
-library ApusFull libapus.so
-library ApusRuntime libapus-runtime.so
-library ApusMedia libApusMedia.so
-link apus apus -emit-executable
+# capus_hypotf: see Sources/CApus/support.c.
+library ApusFull libapus.so -Xlinker --defsym=hypotf=capus_hypotf
+library ApusRuntime libapus-runtime.so -Xlinker --defsym=hypotf=capus_hypotf
+# shellcheck disable=SC2046
+library ApusMedia libApusMedia.so $(pkg-config --libs libavformat libavcodec libavutil libswscale)
+# SwiftPM gives the entry of an executable its own name, for tests.
+link apus apus -emit-executable -Xlinker --defsym=main=apus_main

@@ -8,7 +8,10 @@ cd "$(dirname "$0")/.."
 
 lib=$1
 out=$2
-python=$3
+case $3 in
+  /*) python=$3 ;;
+  *) python=$PWD/$3 ;;
+esac
 stage=$out/stage
 
 fail() {
@@ -28,7 +31,7 @@ for version in $(objdump -T "$lib/libapus.so" | grep -o 'GLIBC_[0-9.]*' | sort -
   minor=${version#GLIBC_2.}
   [ "${minor%%.*}" -le 34 ] || fail "libapus.so needs $version; the tag says 2.34"
 done
-(cd "$stage/dist" && "$python" -m wheel tags -q --remove --python-tag py3 --abi-tag none \
+(cd "$stage/dist" && "$python" -m wheel tags --remove --python-tag py3 --abi-tag none \
   --platform-tag manylinux_2_34_x86_64 ./*.whl >/dev/null)
 mv "$stage"/dist/*.whl "$out"
 rm -rf "$stage"

@@ -181,3 +181,52 @@ def test_external_data_stay_in_the_models_folder(tmp_path, x, expected, product)
     (path.parent / "w.bin").symlink_to(tmp_path / "secret.bin")
     with pytest.raises(apus.MalformedError):
         apus.load(path)
+
+
+def test_shapes_and_values_of_a_run_decide():
+    """Reshape by a shape that is an input, then what is not zero."""
+    model = model_of(
+        [
+            helper.make_node("Reshape", ["x", "shape"], ["r"]),
+            helper.make_node("NonZero", ["r"], ["y"]),
+        ],
+        [("x", TensorProto.FLOAT, ["n"]), ("shape", TensorProto.INT64, ["rank"])],
+        [("y", TensorProto.INT64, ["rank", "count"])],
+    )
+    with apus.load(model) as loaded, loaded.session() as session:
+        for x, shape in (([1, 0, 2, 0], [2, 2]), ([0, 0, 0], [3, 1]), ([1, 1, 1, 1, 1, 0], [6])):
+            array = np.array(x, np.float32)
+            (y,) = session(array, np.array(shape, np.int64))
+            np.testing.assert_array_equal(y, np.stack(np.nonzero(array.reshape(shape))))
+        assert session.memory == (0, 0, 0, 0)
+        with pytest.raises(apus.CannotBindError, match="no fixed memory"):
+            session.input_array("x")
+        with pytest.raises(apus.WrongTensorError, match="float64"):
+            session(np.zeros(4), np.array([4], np.int64))
+
+
+def test_sequences_and_optionals_go_in_and_come_out():
+    sequence = helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None)
+    graph = helper.make_graph(
+        [
+            helper.make_node("SequenceInsert", ["s", "x"], ["t"]),
+            helper.make_node("SequenceLength", ["t"], ["n"]),
+        ],
+        "g",
+        [sequence, helper.make_tensor_value_info("x", TensorProto.FLOAT, None)],
+        [
+            helper.make_tensor_sequence_value_info("t", TensorProto.FLOAT, None),
+            helper.make_tensor_value_info("n", TensorProto.INT64, []),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    a, b = np.ones((2, 3), np.float32), np.zeros(5, np.float32)
+    with apus.load(model) as loaded, loaded.session() as session:
+        assert [info.kind for info in session.inputs] == ["sequence", "tensor"]
+        t, n = session([a], b)
+        np.testing.assert_array_equal(t[0], a)
+        np.testing.assert_array_equal(t[1], b)
+        assert n == 2
+        assert session([], b)[1] == 1
+        with pytest.raises(apus.WrongTensorError):
+            session(a, b)

@@ -1,5 +1,6 @@
 #include "apus_support.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,4 +42,10 @@ int capus_try_compiler(void) {
   if (capus_install_compiler == NULL) return 0;
   capus_install_compiler();
   return 1;
+}
+
+/* hypotf of glibc 2.35 and later has a version of its own, which would keep the libraries off older
+ * systems though only Swift's overlay of glibc names it: they are linked with this one. */
+float capus_hypotf(float x, float y) {
+  return (float)sqrt((double)x * (double)x + (double)y * (double)y);
 }

@@ -92,7 +92,7 @@ class Session:
 
     @property
     def memory(self) -> Memory:
-        """The memory of the session. Of an ONNX model it is known after the first run."""
+        """The memory of the session; zeros where it runs in stages."""
         info = self._info()
         return Memory(info.weight_size, info.arena_size, info.scratch_size, info.io_size)
 

@@ -125,10 +125,9 @@ typedef uint64_t apus_detector;
 
 /* No tensor that passes through this interface has more axes. */
 #define APUS_MAX_RANK 16
-
-/* Memory that is bound must begin at a multiple of this many bytes … */
+/* Memory that is bound must begin at a multiple of this many bytes, … */
 #define APUS_ALIGNMENT 64
-/* … and have this many readable bytes behind the tensor's last one. */
+/* … and this many bytes behind the tensor's last one must be readable. */
 #define APUS_SLACK 64
 
 /* A dense tensor in memory: row-major, little-endian. */
@@ -176,8 +175,8 @@ typedef struct apus_program_info {
   int64_t operation_count;
 } apus_program_info;
 
-/* The memory of a session, in bytes, and its threads. A session of an ONNX model knows it once a
- * run has settled the shapes; before, the numbers are 0. */
+/* The memory of a session, in bytes, and its threads. The sizes are 0 for a session that runs in
+ * stages, whose programs come and go with the shapes that it is given. */
 typedef struct apus_session_info {
   int64_t weight_size;
   int64_t arena_size;
@@ -327,7 +326,9 @@ typedef struct apus_session_options {
   /* Which program; of an ONNX model, what it is compiled to. NULL: the first, the model's own. */
   const char *precision;
   /* Which program by input shapes, "NAME=1x3x640x640,…"; of an ONNX model, the shapes that open
-   * extents have. NULL: the first; of an ONNX model, those of the tensors that are set. */
+   * extents have. NULL: the first; of an ONNX model, those of the tensors that are set. Where an
+   * ONNX model's shapes are known, given, and depend on no data, the session is that of one program
+   * with memory of its own; otherwise it runs in stages, on tensors of any shapes that fit. */
   const char *shapes;
   /* Only kernels of this instruction set and those it contains: "portable", "avx2" … NULL: all that
    * the machine has. */
@@ -360,8 +361,8 @@ apus_status apus_session_set_input(apus_session session, size_t index, const apu
 apus_status apus_session_set_value(apus_session session, size_t index, apus_value value);
 
 /* The session's own memory of an input, to be filled in place: no copy. Valid until the session is
- * released. APUS_CANNOT_BIND where the session has no such memory before a run, as those of ONNX
- * models with open shapes. */
+ * released. APUS_CANNOT_BIND where the session has no fixed memory, as those of ONNX models with
+ * open shapes. */
 apus_status apus_session_input_memory(apus_session session, size_t index, apus_tensor *tensor);
 
 /* Makes runs read an input from the caller's memory: no copy. It must be aligned to APUS_ALIGNMENT,
@@ -405,7 +406,6 @@ apus_status apus_value_sequence(const apus_value *elements, size_t count, apus_v
 apus_status apus_value_absent(apus_value *value);
 
 apus_status apus_value_release(apus_value value);
-
 /* APUS_TENSOR, APUS_SEQUENCE, or APUS_OPTIONAL for an absent one. */
 apus_status apus_value_kind(apus_value value, apus_kind *kind);
 
@@ -459,7 +459,6 @@ apus_status apus_preprocessor_open(
     const char *text, const apus_tensor_info *info, apus_preprocessor *preprocessor);
 
 apus_status apus_preprocessor_release(apus_preprocessor preprocessor);
-
 /* The shape of the input for this many pictures, and its bytes; data is set to NULL. */
 apus_status apus_preprocessor_target(
     apus_preprocessor preprocessor, size_t picture_count, apus_tensor *tensor);
@@ -483,7 +482,6 @@ typedef struct apus_object {
 apus_status apus_detector_open(const char *text, apus_detector *detector);
 
 apus_status apus_detector_release(apus_detector detector);
-
 /* The name of a class; NULL where there is none. Valid as long as the detector. */
 apus_status apus_detector_label(apus_detector detector, int32_t class_index, const char **label);
 

@@ -20,4 +20,7 @@ __attribute__((weak)) void capus_install_compiler(void);
 /* Calls capus_install_compiler. 0 where there is none. */
 int capus_try_compiler(void);
 
+/* The square root of x² + y²; Scripts/libraries.sh puts it in the place of libm's hypotf. */
+float capus_hypotf(float x, float y);
+
 #endif
