@@ -76,14 +76,16 @@ let package = Package(
       [
         "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CLinux", "CMedia",
       ]),
-    room("Pictures", ["Imaging", "Files", "CTurboJPEG", "CFreeType"]),
+    room("Pictures", ["Imaging", "Files", "CTurboJPEG"]),
+    room("Drawing", ["Imaging", "CFreeType"]),
     room("Detections", ["Tensors", "ModelFile", "Files", "Texts"]),
     room("Media", ["CMedia", "CFFmpeg", "CWebP"]),
     room(
       "Pipelines",
       [
-        "Runtime", "Imaging", "Pictures", "Detections", "ModelFile", "Tensors", "Kernels", "Files",
-        "Texts", "CLinux",
+        "Runtime", "Imaging", "Pictures", "Drawing", "Detections", "ModelFile", "Tensors",
+        "Kernels",
+        "Files", "Texts", "CLinux",
       ]),
 
     // What turns a trained network into a model file.
@@ -99,7 +101,7 @@ let package = Package(
       ]),
     room(
       "Staging",
-      ["Compilation", "Operators", "Graphs", "Runtime", "Planner", "Tensors", "Imaging"]),
+      ["Compilation", "Operators", "Graphs", "Runtime", "Planner", "Tensors", "Pictures"]),
 
     // The C interface: what runs models, and what compiles them on top.
     room(
@@ -130,7 +132,7 @@ let package = Package(
     .target(
       name: "TestSupport", path: "Tests/TestSupport", exclude: ["Servers"],
       swiftSettings: strict),
-    tests("Imaging", ["Imaging", "Pictures", "Kernels", "ModelFile", "Tensors"]),
+    tests("Imaging", ["Imaging", "Pictures", "Drawing", "Kernels", "ModelFile", "Tensors"]),
     tests("Detections", ["Detections", "ModelFile", "Tensors"]),
     tests("Media", ["Imaging", "Pictures", "ModelFile", "TestSupport"]),
     tests(

@@ -1,6 +1,7 @@
 import Graphs
 import Imaging
 import Operators
+import Pictures
 import Tensors
 
 extension StagedRun {

@@ -1,6 +1,6 @@
+import Drawing
 import Imaging
 import ModelFile
-import Pictures
 import Testing
 
 @Suite struct AnnotatorTests {

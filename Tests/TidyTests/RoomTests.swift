@@ -19,17 +19,18 @@ private let table: [String: Set<String>] = [
   "Imaging": [
     "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CMedia",
   ],
-  "Pictures": ["Imaging", "CTurboJPEG", "CFreeType"],
+  "Pictures": ["Imaging", "CTurboJPEG"],
+  "Drawing": ["Imaging", "CFreeType"],
   "Detections": ["Tensors", "ModelFile", "Texts"],
   "Media": ["CMedia", "CFFmpeg", "CWebP"],
-  "Pipelines": ["Runtime", "Pictures", "Detections", "Files", "Texts", "CLinux"],
+  "Pipelines": ["Runtime", "Pictures", "Drawing", "Detections", "Files", "Texts", "CLinux"],
   // The compiler.
   "Graphs": ["Tensors", "Texts"],
   "Operators": ["Graphs", "Instructions"],
   "Importers": ["Operators", "Files"],
   "Accuracy": ["Tensors", "Texts"],
   "Compilation": ["Operators", "Planner", "ModelFile", "Runtime", "Accuracy"],
-  "Staging": ["Compilation", "Imaging"],
+  "Staging": ["Compilation", "Pictures"],
   // The C interface.
   "ApusC": ["Runtime", "Imaging", "Detections", "CApus"],
   "ApusCompiling": ["ApusC", "Importers", "Compilation", "Staging"],
@@ -44,7 +45,7 @@ private let table: [String: Set<String>] = [
 
 private let deviceRooms: Set<String> = [
   "Tensors", "Kernels", "Instructions", "Planner", "ModelFile", "Runtime", "Imaging", "Pictures",
-  "Detections", "Media", "Pipelines", "ApusC",
+  "Drawing", "Detections", "Media", "Pipelines", "ApusC",
 ]
 private let compilerRooms: Set<String> = [
   "Graphs", "Operators", "Importers", "Compilation", "Staging",

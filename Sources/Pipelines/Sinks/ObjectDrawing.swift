@@ -1,6 +1,6 @@
 package import Detections
+internal import Drawing
 package import Imaging
-internal import Pictures
 
 /// Draws the objects of a frame on a copy of it. Belongs to one thread at a time.
 package struct ObjectDrawing {
