@@ -17,18 +17,19 @@ public enum JPEG {
   ///
   /// - Throws: `ImagingError`: corrupt, cut off, too large.
   public static func decode(_ bytes: UnsafeRawBufferPointer) throws(ImagingError) -> Frame {
-    guard let handle = tjInitDecompress() else {
+    try openLibrary()
+    guard let handle = apus_tjInitDecompress() else {
       throw ImagingError(.memory, "libturbojpeg cannot be started: \(lastMessage(nil))")
     }
-    defer { tjDestroy(handle) }
+    defer { apus_tjDestroy(handle) }
     let source = bytes.bindMemory(to: UInt8.self)
     var width: Int32 = 0
     var height: Int32 = 0
     var subsampling: Int32 = 0
     var space: Int32 = 0
-    let status = tjDecompressHeader3(
+    let status = apus_tjDecompressHeader3(
       handle, source.baseAddress, UInt(bytes.count), &width, &height, &subsampling, &space)
-    guard status == 0 || (width > 0 && height > 0 && tjGetErrorCode(handle) == warning) else {
+    guard status == 0 || (width > 0 && height > 0 && apus_tjGetErrorCode(handle) == warning) else {
       throw ImagingError(
         .corrupt,
         "the JPEG header cannot be read (\(bytes.count) bytes in all): \(lastMessage(handle))")
@@ -48,7 +49,7 @@ public enum JPEG {
       range: .full)
     let format = isFourColour ? TJPF_CMYK : isGray ? TJPF_GRAY : TJPF_RGB
     let result = frame.withMutablePlane(0) { target, stride in
-      tjDecompress2(
+      apus_tjDecompress2(
         handle, source.baseAddress, UInt(bytes.count), target.baseAddress, width, Int32(stride),
         height, Int32(format.rawValue), Int32(TJFLAG_ACCURATEDCT))
     }
@@ -56,7 +57,7 @@ public enum JPEG {
       let message = lastMessage(handle)
       // Bytes between the picture's data and the next marker are common in files of the field and
       // harm nothing.
-      guard tjGetErrorCode(handle) == warning, message.contains("extraneous bytes") else {
+      guard apus_tjGetErrorCode(handle) == warning, message.contains("extraneous bytes") else {
         throw ImagingError(
           .corrupt,
           "the JPEG data of \(width)x\(height) pixels is damaged or cut off after "
@@ -81,16 +82,17 @@ public enum JPEG {
     case .nv12, .nv21, .i420, .rgbPlanar, .bgrPlanar:
       (format, packed) = (TJPF_RGB, try frame.converted(to: .rgb24))
     }
-    guard let handle = tjInitCompress() else {
+    try openLibrary()
+    guard let handle = apus_tjInitCompress() else {
       throw ImagingError(.memory, "libturbojpeg cannot be started: \(lastMessage(nil))")
     }
-    defer { tjDestroy(handle) }
+    defer { apus_tjDestroy(handle) }
     var output: UnsafeMutablePointer<UInt8>?
     var count: UInt = 0
-    defer { tjFree(output) }
+    defer { apus_tjFree(output) }
     let subsampling = frame.format == .gray8 ? TJSAMP_GRAY : TJSAMP_420
     let status = packed.withPlane(0) { samples, stride in
-      tjCompress2(
+      apus_tjCompress2(
         handle, samples.baseAddress, Int32(packed.width), Int32(stride), Int32(packed.height),
         Int32(format.rawValue), &output, &count, Int32(subsampling.rawValue),
         Int32(min(max(quality, 1), 100)), Int32(TJFLAG_ACCURATEDCT))
@@ -102,10 +104,18 @@ public enum JPEG {
     return Array(UnsafeBufferPointer(start: output, count: Int(count)))
   }
 
+  private static func openLibrary() throws(ImagingError) {
+    guard apus_jpeg_open() != 0 else {
+      throw ImagingError(
+        .mediaLibrary,
+        "JPEG pictures need libturbojpeg.so.0, which cannot be opened (apt install libturbojpeg0)")
+    }
+  }
+
   private static let warning = Int32(TJERR_WARNING.rawValue)
 
   private static func lastMessage(_ handle: tjhandle?) -> String {
-    tjGetErrorStr2(handle).map { String(cString: $0) } ?? "unknown error"
+    apus_tjGetErrorStr2(handle).map { String(cString: $0) } ?? "unknown error"
   }
 
   /// Turns the CMYK that JPEG files carry (Adobe's, inverted) into RGB as OpenCV does.
