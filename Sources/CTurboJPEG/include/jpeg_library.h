@@ -1,5 +1,5 @@
-// libturbojpeg, opened at first use: what is linked with this code runs without it too, as far as it
-// reads and writes no JPEG. Types and constants are the library's own.
+// libturbojpeg, opened at first use: what is linked with this code runs without it too, as far as
+// it reads and writes no JPEG. Types and constants are the library's own.
 #ifndef APUS_JPEG_LIBRARY_H
 #define APUS_JPEG_LIBRARY_H
 
