@@ -22,7 +22,8 @@ package struct BatchNormalization: LoweredOperator {
     momentum = try node.float("momentum", default: 0.9)
     isTraining = try node.bool("training_mode", default: false)
     // Before version 7 the attribute said it the other way round.
-    node.ignore("is_test", "consumed_inputs")
+    if node.version < 7 { isTraining = try !node.bool("is_test", default: false) }
+    node.ignore("consumed_inputs")
     // Old exporters wrote spatial = 0 beside statistics per channel; `outputs` checks their shape.
     node.ignore("spatial")
     epsilon = try node.float("epsilon", default: 1e-5)

@@ -17,7 +17,10 @@ package struct Dropout: MovesElements {
   private var seed: Int
 
   package init(importing node: NodeReader) throws(ImportError) {
-    node.ignore("ratio", "is_test", "consumed_inputs")
+    if node.version < 7, try !node.bool("is_test", default: false) {
+      throw node.unsupported("is_test is 0, which trains; export the model for inference")
+    }
+    node.ignore("ratio", "consumed_inputs")
     seed = try node.randomSeed()
     masksInOwnType = node.version < 10
   }

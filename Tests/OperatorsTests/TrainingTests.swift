@@ -72,4 +72,23 @@ import Testing
       .runtime(TensorBuffer([1, 2, 2], [-1, 2, -3, -4])), .runtime(TensorBuffer([2], [2, 10])))
     #expect(slopes.contents == [-2, 2, -30, -40])
   }
+
+  @Test func `old versions say when they train`() throws {
+    let x = TensorBuffer([2, 1], [1, 3])
+    let one = TensorBuffer([1], [1])
+    let zero = TensorBuffer([1], [0])
+    func normalised(_ version: Int, _ attributes: [String: Attribute]) throws -> [Float] {
+      try OperatorRunner(BatchNormalization.self, version: version, attributes)(
+        .runtime(x), .constant(one), .constant(zero), .constant(zero), .constant(one)
+      ).contents.map { $0.rounded() }
+    }
+    #expect(try normalised(6, ["is_test": .int(1)]) == [1, 3])
+    #expect(try normalised(6, [:]) == [-1, 1])
+    #expect(try normalised(7, [:]) == [1, 3])
+    let dropout = OperatorRunner(Dropout.self, version: 6, ["is_test": .int(1)])
+    #expect(try dropout(.runtime(x)).contents == [1, 3])
+    #expect(throws: ImportError.self) {
+      try OperatorRunner(Dropout.self, version: 6)(.runtime(x))
+    }
+  }
 }
