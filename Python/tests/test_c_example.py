@@ -111,7 +111,8 @@ def test_says_what_is_wrong(built, environment, inputs):
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_has_no_errors_and_no_leaks_under_valgrind(built, environment, inputs):
+def test_has_no_errors_and_no_leaks_under_valgrind(built, environment, inputs, detector):
+    """Compiling and running: all that the example does."""
     result = run(
         "valgrind",
         "--quiet",
@@ -120,7 +121,10 @@ def test_has_no_errors_and_no_leaks_under_valgrind(built, environment, inputs):
         "--show-leak-kinds=definite,possible",
         "--errors-for-leak-kinds=definite",
         built / "detect",
-        *inputs,
+        detector,
+        inputs[1],
+        DETECTOR_PREPROCESSING,
+        DETECTOR_POSTPROCESSING,
         env=environment,
     )
     found = [line.split()[0] for line in result.stdout.splitlines()]
