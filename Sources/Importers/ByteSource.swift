@@ -1,4 +1,5 @@
 import Graphs
+import Tensors
 
 #if canImport(Glibc)
   import Glibc
@@ -12,6 +13,20 @@ import Graphs
 final class ByteSource: @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
   private let isMapped: Bool
+  /// Whom the bytes belong to; nil: to this object.
+  private let owner: AnyObject?
+
+  /// Bytes that a tensor holds and keeps.
+  init(borrowing tensor: TensorBuffer) {
+    bytes = tensor.withBytes { $0 }
+    isMapped = false
+    owner = tensor
+  }
+
+  /// The bytes as a tensor that borrows them.
+  var tensor: TensorBuffer {
+    TensorBuffer(borrowing: bytes, type: .uint8, shape: [bytes.count], owner: self)
+  }
 
   /// Copies bytes that are in memory.
   init(copying source: UnsafeRawBufferPointer) {
@@ -19,6 +34,7 @@ final class ByteSource: @unchecked Sendable {
     copy.copyMemory(from: source)
     bytes = UnsafeRawBufferPointer(copy)
     isMapped = false
+    owner = nil
   }
 
   /// Maps an open file from its beginning. The descriptor stays with the caller.
@@ -29,6 +45,7 @@ final class ByteSource: @unchecked Sendable {
     guard count <= limit else {
       throw ImportError(.malformed, "\(count) bytes are more than the limit of \(limit)")
     }
+    owner = nil
     isMapped = count > 0
     if count == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -42,6 +59,7 @@ final class ByteSource: @unchecked Sendable {
   }
 
   deinit {
+    if owner != nil { return }
     if isMapped {
       munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     } else {

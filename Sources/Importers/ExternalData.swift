@@ -13,11 +13,13 @@ struct ExternalData {
   /// The directory of the model; nil for a model that came as bytes.
   let directory: String?
   let limit: Int
-  private var files: [String: ByteSource] = [:]
+  /// The files that were asked for, or came with the model.
+  private(set) var files: [String: ByteSource]
 
-  init(directory: String?, limit: Int) {
+  init(directory: String?, limit: Int, files: [String: ByteSource] = [:]) {
     self.directory = directory
     self.limit = limit
+    self.files = files
   }
 
   /// Returns the file and the range of bytes that a tensor of `byteCount` bytes lies in.

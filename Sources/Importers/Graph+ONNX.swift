@@ -20,15 +20,47 @@ extension Graph {
   /// - Throws: `ImportError` with the file in its place: `.unreadable`, `.malformed`,
   ///   `.unsupported` or `.invalidNode`; the last two list every node that cannot be imported.
   public init(onnxFile path: String, limits: ONNXLimits = ONNXLimits()) throws(ImportError) {
+    self = try Graph.withParts(onnxFile: path, limits: limits).graph
+  }
+
+  /// Reads an ONNX file, and returns what it was read from, too: the bytes of the file under the
+  /// empty name, and of the files of external data under the names that the model gives them.
+  ///
+  /// - Throws: as `init(onnxFile:)`.
+  public static func withParts(
+    onnxFile path: String, limits: ONNXLimits = ONNXLimits()
+  ) throws(ImportError) -> (graph: Graph, parts: [NamedTensor]) {
     do throws(ImportError) {
       let source = try ByteSource.open(path, limit: limits.fileBytes)
       let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-      self = try Graph(onnx: source, directory: directory, limits: limits)
+      let (graph, files) = try build(source, directory: directory, limits: limits)
+      let parts =
+        [NamedTensor("", source.tensor)]
+        + files.sorted { $0.key < $1.key }.map { NamedTensor($0.key, $0.value.tensor) }
+      return (graph, parts)
     } catch {
       var placed = error
       placed.place = error.place.map { "\(path), \($0)" } ?? path
       throw placed
     }
+  }
+
+  /// Reads an ONNX model from the parts that `withParts` returned. Weights are not copied.
+  ///
+  /// - Throws: `ImportError`, as for a file; external data lie in the parts only.
+  public init(
+    onnxParts parts: [NamedTensor], limits: ONNXLimits = ONNXLimits()
+  ) throws(ImportError) {
+    guard let model = parts.first(where: { $0.name.isEmpty }) else {
+      throw ImportError(.malformed, "the model's own file is missing")
+    }
+    let files = parts.filter { !$0.name.isEmpty }.map {
+      ($0.name, ByteSource(borrowing: $0.tensor))
+    }
+    self = try Graph.build(
+      ByteSource(borrowing: model.tensor), directory: nil,
+      files: Dictionary(files, uniquingKeysWith: { first, _ in first }), limits: limits
+    ).graph
   }
 
   /// Reads an ONNX model from memory. The bytes are copied once.
@@ -52,6 +84,17 @@ extension Graph {
       OperatorCatalog.type(domain: $0, name: $1)
     }
   ) throws(ImportError) {
+    self = try Graph.build(source, directory: directory, limits: limits, operators: operators).graph
+  }
+
+  /// Reads a model; returns the files of external data that it asked for, too.
+  private static func build(
+    _ source: ByteSource, directory: String?, files: [String: ByteSource] = [:],
+    limits: ONNXLimits,
+    operators: @escaping GraphBuilder.OperatorLookup = {
+      OperatorCatalog.type(domain: $0, name: $1)
+    }
+  ) throws(ImportError) -> (graph: Graph, files: [String: ByteSource]) {
     if let other = ForeignFormat.certain(source.bytes) { throw other }
     var parser = ONNXParser(source.bytes, limits: limits)
     let model: ONNXModel
@@ -66,7 +109,7 @@ extension Graph {
           .malformed, "the file has no graph: it is not an ONNX model, or a part of one")
     }
     let opsets = parser.versions(model.opsets)
-    try Graph.checkOpset(opsets["ai.onnx"], model)
+    try checkOpset(opsets["ai.onnx"], model)
     var functions: [GraphBuilder.FunctionKey: ONNXFunction] = [:]
     for function in model.functions {
       let key = GraphBuilder.FunctionKey(
@@ -80,14 +123,14 @@ extension Graph {
     }
     let decoder = ONNXTensorDecoder(
       source: source, limits: limits,
-      external: ExternalData(directory: directory, limit: limits.fileBytes))
+      external: ExternalData(directory: directory, limit: limits.fileBytes, files: files))
     let builder = GraphBuilder(
       parser: parser, decoder: decoder, functions: functions, limits: limits, operators: operators)
     let draft = GraphBuilder.Draft()
     try builder.build(graph, in: GraphBuilder.Scope(draft: draft, opsets: opsets))
     if let error = builder.problems.error { throw error }
-    self = draft.graph
-    origin = Graph.origin(of: model, opsets: opsets, parser)
+    draft.graph.origin = Graph.origin(of: model, opsets: opsets, parser)
+    return (draft.graph, builder.decoder.external.files)
   }
 
   private static func checkOpset(_ version: Int?, _ model: ONNXModel) throws(ImportError) {

@@ -65,4 +65,6 @@ package struct SectionKind: Sendable, Hashable, RawRepresentable {
   package static let selfTests = SectionKind(rawValue: 6)
   /// The contents of constants, shared by all programs.
   package static let weights = SectionKind(rawValue: 7)
+  /// The source model itself, where it cannot become a program.
+  package static let source = SectionKind(rawValue: 8)
 }

@@ -13,6 +13,14 @@ enum Manifest {
       lines.append("preprocessing of \(input.name): \(input.text)")
     }
     if let text = contents.processing.postprocessing { lines.append("postprocessing: \(text)") }
+    if let source = contents.source {
+      let size = source.parts.reduce(0) { $0 + $1.tensor.byteCount }
+      lines += [
+        "",
+        "no program: the source model itself (\(source.format), \(size) bytes), to be compiled "
+          + "to \(source.precision) where it runs",
+      ]
+    }
     for (index, variant) in contents.variants.enumerated() {
       let program = variant.program
       lines += [

@@ -26,6 +26,33 @@ enum MetadataWriter {
     return out.bytes
   }
 
+  /// The index of a source model, its length before it, and the places of the files behind it,
+  /// 64-byte aligned.
+  static func source(
+    _ source: SourceModel
+  ) -> (head: [UInt8], pieces: [(offset: Int, tensor: TensorBuffer)]) {
+    var index = ByteWriter()
+    index.string(source.format)
+    index.string(source.precision)
+    index.count(source.parts.count)
+    var offset = 0
+    var offsets: [Int] = []
+    for part in source.parts {
+      index.string(part.name)
+      index.count(offset)
+      index.count(part.tensor.byteCount)
+      offsets.append(offset)
+      offset = (offset + part.tensor.byteCount + 63) & ~63
+    }
+    var out = ByteWriter()
+    out.fixed(UInt64(index.bytes.count))
+    out.raw(index.bytes)
+    let start = (out.bytes.count + 63) & ~63
+    out.zeros(to: start)
+    let pieces = zip(source.parts, offsets).map { (offset: start + $1, tensor: $0.tensor) }
+    return (out.bytes, pieces)
+  }
+
   /// The index, its length before it, and the tensors behind it, 64-byte aligned, equal ones once.
   static func selfTests(_ tests: [SelfTest]) -> [UInt8] {
     var layout = WeightLayout()
@@ -87,19 +114,53 @@ enum MetadataReader {
     return processing
   }
 
-  /// The tensors borrow the bytes, which `owner` keeps valid.
-  static func selfTests(
-    _ bytes: UnsafeRawBufferPointer, owner: AnyObject
-  ) throws(ModelFileError) -> [SelfTest] {
-    var head = ByteReader(bytes, section: "self-tests")
+  /// The index at the beginning of a section, and the data behind it.
+  private static func indexed(
+    _ bytes: UnsafeRawBufferPointer, section: String
+  ) throws(ModelFileError) -> (index: ByteReader, data: UnsafeRawBufferPointer) {
+    var head = ByteReader(bytes, section: section)
     let length = try head.fixed(UInt64.self)
     guard let indexLength = Int(exactly: length), indexLength <= head.remaining else {
       throw head.corrupt("an index of \(length) bytes")
     }
     let start = min((8 + indexLength + 63) & ~63, bytes.count)
-    let data = UnsafeRawBufferPointer(rebasing: bytes[start...])
-    var input = ByteReader(
-      UnsafeRawBufferPointer(rebasing: bytes[8..<8 + indexLength]), section: "self-tests")
+    return (
+      ByteReader(
+        UnsafeRawBufferPointer(rebasing: bytes[8..<8 + indexLength]), section: section),
+      UnsafeRawBufferPointer(rebasing: bytes[start...])
+    )
+  }
+
+  /// The parts borrow the bytes, which `owner` keeps valid.
+  static func source(
+    _ bytes: UnsafeRawBufferPointer, owner: AnyObject
+  ) throws(ModelFileError) -> SourceModel {
+    var (input, data) = try indexed(bytes, section: "source")
+    var source = SourceModel(
+      format: try input.string(), precision: try input.string(), parts: [])
+    for _ in 0..<(try input.count(smallest: 3)) {
+      let name = try input.string()
+      let offset = try input.size()
+      let size = try input.size()
+      guard offset <= data.count, size <= data.count - offset else {
+        throw input.corrupt("the file \"\(name)\" lies outside the section")
+      }
+      guard !source.parts.contains(where: { $0.name == name }) else {
+        throw input.corrupt("the file \"\(name)\" is there twice")
+      }
+      let part = UnsafeRawBufferPointer(rebasing: data[offset..<offset + size])
+      source.parts.append(
+        NamedTensor(name, TensorBuffer(borrowing: part, type: .uint8, shape: [size], owner: owner)))
+    }
+    try input.end()
+    return source
+  }
+
+  /// The tensors borrow the bytes, which `owner` keeps valid.
+  static func selfTests(
+    _ bytes: UnsafeRawBufferPointer, owner: AnyObject
+  ) throws(ModelFileError) -> [SelfTest] {
+    var (input, data) = try indexed(bytes, section: "self-tests")
     var tests: [SelfTest] = []
     for _ in 0..<(try input.count(smallest: 3)) {
       tests.append(

@@ -174,6 +174,18 @@ public final class ModelArchive: @unchecked Sendable {
     return try located { () throws(ModelFileError) in try MetadataReader.origin(bytes).0 }
   }
 
+  /// The source model, in a file without programs; nil in others. It borrows the file's bytes and
+  /// keeps it open.
+  public func source() throws(ModelFileError) -> SourceModel? {
+    guard let bytes = contents(.source) else { return nil }
+    return try located { () throws(ModelFileError) in
+      try MetadataReader.source(bytes, owner: owner)
+    }
+  }
+
+  /// Says whether the file holds a source model instead of programs.
+  public var holdsSource: Bool { sections.contains { $0.kind == .source } }
+
   /// The self-test vectors. The tensors borrow the file's bytes and keep it open.
   public func selfTests() throws(ModelFileError) -> [SelfTest] {
     guard let bytes = contents(.selfTests) else { return [] }

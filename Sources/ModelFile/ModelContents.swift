@@ -53,6 +53,24 @@ public struct ProofStatus: Sendable, Hashable {
   public static let unproven = ProofStatus(isProven: false, sentence: "no proof was made")
 }
 
+/// A source model as it was read, for one whose shapes are known only at run time: it is compiled
+/// where it runs.
+public struct SourceModel: Sendable {
+  /// The form of the source; `onnx`.
+  public var format: String
+  /// What it shall be compiled to: `fp32`, `bf16` …
+  public var precision: String
+  /// The bytes of its files, as one-dimensional uint8 tensors: the model under the empty name, and
+  /// the files with its weights under the names that it gives them.
+  public var parts: [NamedTensor]
+
+  public init(format: String, precision: String, parts: [NamedTensor]) {
+    self.format = format
+    self.precision = precision
+    self.parts = parts
+  }
+}
+
 /// Everything that a model file holds, in memory.
 public struct ModelContents: Sendable {
   /// One program of the model.
@@ -76,6 +94,8 @@ public struct ModelContents: Sendable {
   public private(set) var variants: [Variant] = []
   package private(set) var weights = WeightLayout()
   public var processing = Processing()
+  /// The source model, where it cannot become a program.
+  public var source: SourceModel?
   /// The text of the calibration table; nil for none.
   public var calibration: String?
   public var selfTests: [SelfTest] = []

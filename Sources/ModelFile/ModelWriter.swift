@@ -38,6 +38,12 @@ public enum ModelWriter {
     var kind: SectionKind
     var name: String
     var bytes: [UInt8]
+    /// What comes behind the bytes, in rising order, with zeros between; streamed.
+    var pieces: [(offset: Int, tensor: TensorBuffer)] = []
+
+    var byteCount: Int {
+      pieces.reduce(bytes.count) { max($0, $1.offset + $1.tensor.byteCount) }
+    }
   }
 
   private static func sections(
@@ -62,6 +68,10 @@ public enum ModelWriter {
     sections.append(
       Section(
         kind: .selfTests, name: "self-tests", bytes: MetadataWriter.selfTests(contents.selfTests)))
+    if let source = contents.source {
+      let (head, pieces) = MetadataWriter.source(source)
+      sections.append(Section(kind: .source, name: "source", bytes: head, pieces: pieces))
+    }
     guard sections.count < FileFormat.largestSectionCount else {
       throw ModelFileError(.invalidContents, "\(contents.variants.count) programs are too many")
     }
@@ -81,7 +91,7 @@ public enum ModelWriter {
       FileFormat.headerByteCount + (sections.count + 1) * FileFormat.entryByteCount)
     for section in sections {
       plan.offsets.append(offset)
-      offset = FileFormat.aligned(offset + section.bytes.count)
+      offset = FileFormat.aligned(offset + section.byteCount)
     }
     plan.weightOffset = offset
     plan.weightByteCount = contents.weights.byteCount + FileFormat.weightSlackByteCount
@@ -96,9 +106,8 @@ public enum ModelWriter {
     let plan = plan(sections, contents)
     var table = ByteWriter()
     for (section, offset) in zip(sections, plan.offsets) {
-      let hash = section.bytes.withUnsafeBytes { SHA256.hash($0) }
-      entry(section.kind, section.name, offset, section.bytes.count, hash, into: &table)
-      try put(section.bytes, offset, sink)
+      let hash = try emit(section, at: offset, to: sink)
+      entry(section.kind, section.name, offset, section.byteCount, hash, into: &table)
     }
     let hash = try emitWeights(contents.weights, at: plan, to: sink)
     entry(.weights, "weights", plan.weightOffset, plan.weightByteCount, hash, into: &table)
@@ -115,6 +124,26 @@ public enum ModelWriter {
     header.raw(hasher.finish())
     header.raw(table.bytes)
     try put(header.bytes, 0, sink)
+  }
+
+  /// Writes one section; returns its hash.
+  private static func emit(
+    _ section: Section, at offset: Int,
+    to sink: (UnsafeRawBufferPointer, Int) throws(ModelFileError) -> Void
+  ) throws(ModelFileError) -> [UInt8] {
+    var hasher = SHA256()
+    section.bytes.withUnsafeBytes { hasher.update($0) }
+    try put(section.bytes, offset, sink)
+    var position = section.bytes.count
+    for piece in section.pieces {
+      [UInt8](repeating: 0, count: piece.offset - position).withUnsafeBytes { hasher.update($0) }
+      try piece.tensor.withBytes { (bytes) throws(ModelFileError) in
+        hasher.update(bytes)
+        try sink(bytes, offset + piece.offset)
+      }
+      position = piece.offset + piece.tensor.byteCount
+    }
+    return hasher.finish()
   }
 
   private static func put(

@@ -13,9 +13,15 @@ package struct WeightLayout: Sendable {
   package private(set) var byteCount = 0
   private var known: [Key: [Int]] = [:]
 
-  private struct Key: Hashable {
-    var byteCount: Int
-    var hash: UInt64
+  /// What equal contents have in common.
+  package struct Key: Hashable, Sendable {
+    private var byteCount: Int
+    private var hash: UInt64
+
+    package init(_ tensor: TensorBuffer) {
+      byteCount = tensor.byteCount
+      hash = tensor.withBytes { WeightLayout.hash($0) }
+    }
   }
 
   package init() {}
@@ -31,7 +37,7 @@ package struct WeightLayout: Sendable {
 
   /// Finds a place for one tensor; returns its offset.
   package mutating func place(_ tensor: TensorBuffer) -> Int {
-    let key = Key(byteCount: tensor.byteCount, hash: tensor.withBytes { WeightLayout.hash($0) })
+    let key = Key(tensor)
     for candidate in known[key] ?? [] where WeightLayout.equal(items[candidate].tensor, tensor) {
       return items[candidate].offset
     }

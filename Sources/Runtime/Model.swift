@@ -61,6 +61,7 @@ public final class Model: Sendable {
   public func index(
     precision: String? = nil, shapes: [String: Shape] = [:]
   ) throws(RuntimeError) -> Int {
+    try checkPrograms()
     for (index, head) in programs.enumerated()
     where precision == nil || head.precision == precision {
       let fits = shapes.allSatisfy { name, shape in
@@ -89,9 +90,19 @@ public final class Model: Sendable {
     try Session(program(index), weights: weights, options: options)
   }
 
+  /// - Throws: `RuntimeError` for a file that holds the source model instead of programs.
+  private func checkPrograms() throws(RuntimeError) {
+    guard programs.isEmpty, let archive, archive.holdsSource else { return }
+    throw RuntimeError(
+      .needsCompiler,
+      "the file holds the source model instead of programs, because its shapes depend on data: "
+        + "apus run and libapus compile it while it runs; a run-time without compiler cannot")
+  }
+
   /// The program at this place, read from the file when it is first asked for.
   package func program(_ index: Int) throws(RuntimeError) -> Program {
     if let known = loaded.withLock({ $0[index] }) { return known }
+    try checkPrograms()
     guard let archive else {
       throw RuntimeError(
         .noSuchProgram, "there is no program \(index); the model has \(programs.count)")

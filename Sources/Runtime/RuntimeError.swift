@@ -14,6 +14,8 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
     public static let inputTaken = Code(description: "input taken")
     /// The program that was asked for is not in the model.
     public static let noSuchProgram = Code(description: "no such program")
+    /// The file holds the source model instead of programs.
+    public static let needsCompiler = Code(description: "needs the compiler")
     /// There is not enough memory.
     public static let outOfMemory = Code(description: "out of memory")
     /// The system allows no more threads.

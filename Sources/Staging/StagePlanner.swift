@@ -13,6 +13,7 @@ struct StagePlanner {
   }
 
   let compiler: Compiler
+  let weights: WeightPools
   let staged: StagedGraph
   let start: Int
   /// What there is of values when the stage begins.
@@ -22,8 +23,12 @@ struct StagePlanner {
   private(set) var needed: Set<Graph.ValueID>
   private var askers: Set<Int> = []
 
-  init(_ compiler: Compiler, _ staged: StagedGraph, start: Int, values: [StagedValue?]) {
+  init(
+    _ compiler: Compiler, _ weights: WeightPools, _ staged: StagedGraph, start: Int,
+    values: [StagedValue?]
+  ) {
     self.compiler = compiler
+    self.weights = weights
     self.staged = staged
     self.start = start
     self.values = values
@@ -146,7 +151,8 @@ struct StagePlanner {
   ) throws(StagingError) -> Plan {
     if part.nodes.isEmpty { return settle(.host, reads) }
     do throws(CompileError) {
-      let program = try compiler.program(for: part, results: staged.results(of: part.nodes))
+      let program = try compiler.program(
+        for: part, results: staged.results(of: part.nodes), weights: weights)
       return settle(.stage(Stage(end: part.nodes.upperBound, program: program)), reads)
     } catch {
       throw StagingError(error)

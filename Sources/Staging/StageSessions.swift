@@ -90,10 +90,15 @@ final class StageSessions: @unchecked Sendable {
       entries[key]?.lastUse = clock
       return entry.session
     }
-    guard let model = stage.program.model else {
+    guard let program = stage.program.program else {
       throw RuntimeError(.noSuchProgram, "a stage without a program")
     }
-    let session = try model.session(0, options: options)
+    var options = self.options
+    // Waking threads costs more than moving this little.
+    if program.tensors.reduce(0, { $0 + $1.byteCount }) < StageSessions.smallProgram {
+      options.threads = 1
+    }
+    let session = try Session(program, weights: stage.program.weights, options: options)
     entries[key] = Entry(stage: stage, session: session, lastUse: clock)
     byteCount += StageSessions.size(session)
     while entries.count > 1, entries.count > largestCount || byteCount > largestByteCount,
@@ -104,6 +109,9 @@ final class StageSessions: @unchecked Sendable {
     }
     return session
   }
+
+  /// The bytes of all tensors up to which a program runs on one thread.
+  private static let smallProgram = 1 << 18
 
   private static func size(_ session: Session) -> Int {
     let memory = session.memory

@@ -64,6 +64,7 @@ public final class StagedModel: Sendable {
   let compiler: Compiler
   let root: StagedGraph
   let cache: Mutex<StageCache>
+  let weights: WeightPools
   private let whole = Mutex<[(shapes: InputShapes, model: Model?)]>([])
 
   /// Prepares a model; nothing is compiled yet.
@@ -81,6 +82,8 @@ public final class StagedModel: Sendable {
     }
     inputs = graph.inputs.map(port)
     outputs = graph.outputs.map(port)
+    let memory = sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
+    weights = WeightPools(capacity: min(limits.cachedByteCount, memory))
     cache = Mutex(StageCache(count: limits.cachedStages, byteCount: limits.cachedByteCount))
   }
 

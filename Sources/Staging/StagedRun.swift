@@ -90,7 +90,8 @@ struct StagedRun: ~Copyable {
       report.stages += 1
       return stage
     }
-    var planner = StagePlanner(model.compiler, staged, start: position, values: values)
+    var planner = StagePlanner(
+      model.compiler, model.weights, staged, start: position, values: values)
     switch try planner.plan() {
     case .host: return nil
     case .stage(let stage):
@@ -126,7 +127,7 @@ struct StagedRun: ~Copyable {
     _ stage: Stage, _ values: inout [StagedValue?]
   ) throws(StagingError) {
     for (id, tensor) in stage.program.constants { values[Int(id.index)] = .tensor(tensor) }
-    guard stage.program.model != nil else { return }
+    guard stage.program.program != nil else { return }
     var inputs: [TensorBuffer] = []
     for id in stage.program.inputs {
       guard let tensor = values[Int(id.index)]?.tensor else {

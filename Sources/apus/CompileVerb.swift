@@ -38,7 +38,8 @@ enum CompileVerb: Verb {
       runs on every CPU. Then proves it: the program against the framework's outputs \
       (--reference), against the float program, the written file against the program in memory, \
       and the fast kernels against the portable ones. A failed proof still writes the file, marks \
-      it unproven, names the layers to blame and exits with 1.
+      it unproven, names the layers to blame and exits with 1. Where shapes depend on data, or the \
+      model has loops, the file holds the model itself: apus run compiles it while it runs.
       """,
     arguments: [model],
     options: [
@@ -62,10 +63,15 @@ enum CompileVerb: Verb {
     if OpenedModel.isSource(path) == false {
       throw UsageError("'\(path)' is no source model; apus compile takes .onnx files")
     }
-    let graph = try Graph(onnxFile: path)
+    let (graph, parts) = try Graph.withParts(onnxFile: path)
     let precision = given[precision] ?? graph.ownPrecision
     let calibrated = try calibrate(given, graph, precision)
-    let programs = try compile(given, graph, precision, calibrated)
+    let programs: [CompiledProgram]
+    do {
+      programs = try compile(given, graph, precision, calibrated)
+    } catch let error as CompileError where error.code == .dataDependent {
+      return try SourceFile.write(given, parts, graph, precision, because: error)
+    }
     var contents = try ModelAssembly.contents(
       of: programs, origin: Dictionary(graph.origin) { first, _ in first })
     contents.origin["source"] = path.split(separator: "/").last.map(String.init) ?? path

@@ -134,6 +134,41 @@ private typealias Mul = BinaryOperator<Elementwise.Mul>
     #expect(error?.code == .fault)
   }
 
+  @Test func `programs for different shapes share their weights`() throws {
+    let maker = GraphMaker()
+    let x = maker.input("x", .float32, [-1, 32])
+    let w = maker.constant(TensorBuffer([32, 48], (0..<1536).map { Float($0 % 7) - 3 }))
+    let model = StagedModel(try maker.finish(try maker.node(MatMul.self, [x, w])))
+    let session = model.session()
+    var sizes: [Int] = []
+    for rows in [1, 2, 5, 2] {
+      let input = (0..<rows * 32).map { Float($0 % 5) }
+      let result = try session.run([.tensor(TensorBuffer([rows, 32], input))])
+      let last = (0..<32).reduce(Float(0)) {
+        $0 + input[(rows - 1) * 32 + $1] * (Float(($1 * 48 + 47) % 7) - 3)
+      }
+      #expect(result[0].tensor?.floats()?.last == last)
+      sizes.append(model.weights.byteCount)
+    }
+    #expect(sizes[0] >= 1536 * 4)
+    #expect(sizes == [Int](repeating: sizes[0], count: 4))
+  }
+
+  @Test func `weights that do not fit into a pool begin the next`() throws {
+    let pools = WeightPools(capacity: 1 << 12)
+    let maker = GraphMaker()
+    let x = maker.input("x", .float32, [4])
+    let other = maker.constant(TensorBuffer([1000, 4], [Float](repeating: 1, count: 4000)))
+    let graph = try maker.finish(try maker.node(Add.self, [x, other]))
+    for _ in 0..<2 {
+      let stage = try Compiler().specialise(
+        graph, nodes: 0..<1, known: [x: ValueInfo(type: .float32, shape: [4])])
+      let program = try Compiler().program(for: stage, results: graph.outputs, weights: pools)
+      #expect(program.weights.byteCount >= 16000)
+      #expect(program.inputs == [x])
+    }
+  }
+
   @Test func `the cache forgets what was used least recently`() throws {
     let maker = GraphMaker()
     let x = maker.input("x", .float32, [-1])

@@ -56,10 +56,12 @@ enum RunVerb: Verb {
     return try FrameRun(given, files: files).run()
   }
 
-  /// Says whether a source model runs without inputs: it has none, or optional ones only.
+  /// Says whether a model that is compiled while it runs needs no inputs: it has none, or optional
+  /// ones only.
   private static func takesNothing(_ path: String) throws -> Bool {
-    guard OpenedModel.isSource(path) else { return false }
-    let graph = try Graph(onnxFile: path)
+    let graph =
+      OpenedModel.isSource(path) ? try Graph(onnxFile: path) : try SourceFile.open(path)?.graph
+    guard let graph else { return false }
     return graph.inputs.allSatisfy { graph[$0].kind == .optional }
   }
 }

@@ -41,6 +41,9 @@ struct TensorRun {
       OpenedModel.isSource(given[RunVerb.model])
       ? try Graph(onnxFile: given[RunVerb.model]) : nil
     if given[RunVerb.allTensors] { return try AllTensorsRun(given, files, isas).run(graph) }
+    if graph == nil, let held = try SourceFile.open(given[RunVerb.model]) {
+      return try runStaged(held.graph, held.precision)
+    }
     if let graph, files.isEmpty || graph.inputs.contains(where: { graph[$0].kind != .tensor }) {
       return try runStaged(graph)
     }
@@ -70,9 +73,9 @@ struct TensorRun {
   }
 
   /// A run of a model whose shapes are known only while it runs.
-  private func runStaged(_ graph: Graph) throws -> ExitCode {
+  private func runStaged(_ graph: Graph, _ held: Precision? = nil) throws -> ExitCode {
     let precision = try OpenedModel.precision(
-      given[SharedOptions.precision], given[RunVerb.model], graph)
+      given[SharedOptions.precision] ?? held, given[RunVerb.model], graph)
     let staged = StagedTensors(
       graph, compiler: Compiler(precision: precision), threads: given[SharedOptions.threads],
       isas: isas)
