@@ -67,23 +67,33 @@ def data_of(kind, case):
     import onnx
 
     if case.model is not None:
-        return case.model, case.data_sets
+        return case.model, [tuple(map(arrays, pair)) for pair in case.data_sets]
     if kind == "light":
         return light_data(case)
     folder = pathlib.Path(case.model_dir)
     model = onnx.load(folder / "model.onnx")
     sets = []
     for data in sorted(folder.glob("test_data_set_*")):
-        def read(prefix, values, data=data):
-            arrays = []
-            for place, value in enumerate(values):
-                content = (data / f"{prefix}_{place}.pb").read_bytes()
-                arrays.append(parse(content, value.type))
-            return arrays
-        inputs = len(list(data.glob("input_*.pb")))
-        sets.append((read("input", list(model.graph.input)[:inputs]),
-                     read("output", model.graph.output)))
+        count = len(list(data.glob("input_*.pb")))
+        sets.append((
+            files(data, "input", list(model.graph.input)[:count]),
+            files(data, "output", model.graph.output)))
     return model, sets
+
+
+def files(folder, prefix, values):
+    return [
+        parse((folder / f"{prefix}_{place}.pb").read_bytes(), value.type)
+        for place, value in enumerate(values)
+    ]
+
+
+def arrays(values):
+    """The values as arrays: some cases hold them as the messages of the format."""
+    import onnx
+    from onnx import numpy_helper
+
+    return [numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else v for v in values]
 
 
 def parse(content, kind):
