@@ -21,7 +21,8 @@ struct MatrixBiasFusion: GraphPass {
     let node = rewriter[index]
     for position in 0..<2 {
       guard let value = node.inputs[position], let other = node.inputs[1 - position],
-        let bias = rewriter.constant(other), let output = node.outputs[0],
+        rewriter.graph[value].type?.isFused == true, let bias = rewriter.constant(other),
+        let output = node.outputs[0],
         rewriter.isUsedOnce(value), let producer = rewriter.producer(of: value),
         let product = rewriter[producer].op as? MatMul, product.activation == .none,
         rewriter[producer].inputs.count == 2,
@@ -45,6 +46,7 @@ struct MatrixBiasFusion: GraphPass {
     let isDivision = rewriter.name(index) == "Div"
     for position in 0..<(isDivision ? 1 : 2) {
       guard let value = node.inputs[position], let output = node.outputs[0],
+        rewriter.graph[value].type?.isFused == true,
         let factor = rewriter.scalar(node.inputs[1 - position]), factor != 0,
         rewriter.graph[output].shape == rewriter.graph[value].shape
       else { continue }
@@ -74,4 +76,9 @@ struct MatrixBiasFusion: GraphPass {
       }
     }
   }
+}
+
+extension ElementType {
+  /// Whether products of the type take what follows them in: those that kernels compute.
+  var isFused: Bool { isFloat && self != .float64 }
 }

@@ -103,7 +103,7 @@ struct NormalizationFolding: GraphPass {
     init?(_ rewriter: Rewriter, _ index: Int) {
       node = rewriter[index]
       guard let weights = rewriter.constant(node.inputs.count > 1 ? node.inputs[1] : nil),
-        node.inputs.count <= 3
+        weights.type != .float64, node.inputs.count <= 3
       else { return nil }
       self.weights = weights
       if let conv = node.op as? Conv, conv.activation == .none {

@@ -19,7 +19,8 @@ struct ResidualFusion: GraphPass {
       }
       for position in order {
         guard let value = inputs[position], let residual = inputs[1 - position],
-          value != residual, rewriter.constant(residual) == nil, rewriter.isUsedOnce(value),
+          value != residual, rewriter.graph[value].type?.isFused == true,
+          rewriter.constant(residual) == nil, rewriter.isUsedOnce(value),
           rewriter.graph[value].shape == shape, rewriter.graph[residual].shape == shape,
           let producer = rewriter.producer(of: value),
           let fused = adding(residual, to: rewriter[producer])

@@ -122,6 +122,16 @@ struct Specialization {
       graph[id].type = results[position].type
       graph[id].dimensions = results[position].shape.dimensions.map { .known($0) }
     }
+    let parts: [Graph.Node]?
+    do throws(GraphError) {
+      parts = try Composer.written(node, in: &graph)
+    } catch {
+      throw CompileError(error.at(node), in: graph)
+    }
+    if let parts {
+      for part in parts { try visit(part) }
+      return
+    }
     let isKnown = infos.allSatisfy { $0 == nil || $0?.constant != nil }
     guard isKnown || node.op.dependsOnShapesOnly, try fold(node, results, infos, place) else {
       nodes.append(node)

@@ -35,6 +35,7 @@ extension Activation {
     case .thresholdedRelu: each { $0 <= a ? 0 : $0 }
     case .shrink: each { $0 < -a ? $0 + b : $0 <= a ? 0 : $0 - b }
     case .affine: each { a * $0 + b }
+    case .scaledTanh: each { a * T.tanh(b * $0) }
     default: applyMathematics(to: values, count: count)
     }
   }

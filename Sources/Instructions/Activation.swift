@@ -84,5 +84,7 @@ public struct Activation: Sendable, Hashable {
     case affine = 41
     /// x < 0 ? alpha (exp(x/alpha) - 1) : x
     case celu = 42
+    /// alpha tanh(beta x); no kernel has it
+    case scaledTanh = 43
   }
 }

@@ -181,7 +181,9 @@ extension Activation.Function {
   /// the trigonometric and hyperbolic ones other than tanh.
   package var isVector: Bool {
     switch self {
-    case .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh: false
+    case .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh,
+      .scaledTanh:
+      false
     default: true
     }
   }

@@ -4,8 +4,9 @@ import Tensors
 
 /// Convolves: y[n, m, o…] = b[m] + Σ x[n, c, o·stride + k·dilation − pad] · w[m, c, k…].
 ///
-/// x: [N, C, D1…], w: [M, C/group, k1…] constant, b: [M] optional, y: [N, M, D1'…], 1 to 3 spatial
-/// axes, float. ONNX versions 1 and 11. Weights that are computed at run time are refused.
+/// x: [N, C, D1…], w: [M, C/group, k1…], b: [M] optional, y: [N, M, D1'…], 1 to 3 spatial axes,
+/// float (int32 inside of integer convolutions). ONNX versions 1 to 22. Constant weights are packed
+/// here, computed ones by every run.
 ///
 /// The compiler's passes fold into it: a residual (input 3, of y's shape, added to the sum) and an
 /// activation of the sum.
@@ -30,7 +31,7 @@ package struct Conv: LoweredOperator {
   }
 
   package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
-    let (x, w) = try convolutionOperands(inputs)
+    let (x, w) = try convolutionOperands(inputs, takesIntegers: true)
     guard w.shape[1] * groupCount == x.shape[1] else {
       throw GraphError(
         "x has \(x.shape[1]) channels, but the weights \(w.shape) in \(groupCount) groups read "
@@ -52,40 +53,72 @@ package struct Conv: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let x = try lowering.required(0)
     let w = try lowering.required(1)
-    guard let weights = w.constant?.floats() else { throw GraphError(weightsMustBeConstant) }
     let window = try resolvedWindow(x.shape, w.shape)
-    guard x.shape.rank < 5 else {
-      return try lowerVolume(into: lowering, weights, w.shape, window)
+    if x.type == .float64 || x.type == .int32 { return try lowerDirect(into: lowering, window) }
+    guard x.shape.rank < 5 else { return try lowerVolume(into: lowering, w, window) }
+    let picture = PictureWindow(window)
+    let weights = w.constant?.floats()
+    if let weights, lowering.isBiasKnown(2),
+      try lowerQuantized(into: lowering, weights, w.shape, picture)
+    {
+      return
     }
-    if try lowerQuantized(into: lowering, weights, w.shape, PictureWindow(window)) { return }
-    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
+    // Computed weights are float32, and so is what they multiply.
+    let type: ElementType? = weights == nil ? .float32 : nil
+    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast, type: type))
     let bias = try lowering.biasOperand(2)
     var residual = Operand.none
     if lowering.info(3) != nil {
       residual = lowering.flattenedToPicture(try lowering.operand(3, .channelsLast))
     }
     let target = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
-    let picture = PictureWindow(window)
     let shape: Shape = [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]]
+    let name = "\(lowering.node.name).weights"
     if groupCount > 1 && groupCount == x.shape[1] && groupCount == w.shape[0] {
       var convolution = DepthwiseConvolution()
-      convolution.weights = lowering.constant(
-        WeightPacking.depthwise(weights, shape: shape), name: "\(lowering.node.name).weights")
+      if let weights {
+        convolution.weights = lowering.constant(
+          WeightPacking.depthwise(weights, shape: shape), name: name)
+      } else {
+        convolution.weights = try lowering.packedDepthwise(1, shape)
+      }
       convolution.bias = bias
       set(&convolution, x: source, residual: residual, y: target, picture)
       lowering.emit(convolution)
     } else {
       var convolution = Convolution()
-      convolution.weights = lowering.constant(
-        WeightPacking.convolution(
-          weights, shape: shape, groups: groupCount, dilations: picture.dilations,
-          as: lowering.factorType(of: source)),
-        name: "\(lowering.node.name).weights")
+      if let weights {
+        convolution.weights = lowering.constant(
+          WeightPacking.convolution(
+            weights, shape: shape, groups: groupCount, dilations: picture.dilations,
+            as: lowering.factorType(of: source)),
+          name: name)
+      } else {
+        convolution.weights = try lowering.packedConvolution(1, shape, groups: groupCount)
+      }
       convolution.bias = bias
       convolution.groups = groupCount
       set(&convolution, x: source, residual: residual, y: target, picture)
       lowering.emit(convolution)
     }
+  }
+
+  /// Types without kernels: the portable instruction, in the type itself. Passes fuse nothing into
+  /// those.
+  private func lowerDirect(
+    into lowering: Lowering, _ window: Window.Resolved
+  ) throws(GraphError) {
+    let type = try lowering.required(0).type
+    var convolution = DirectConvolution()
+    convolution.x = try lowering.operand(0, .channelsLast, type: type)
+    convolution.weights = try lowering.tapsFirst(1, type)
+    if lowering.info(2) != nil { convolution.bias = try lowering.operand(2, type: type) }
+    convolution.strides = window.strides
+    convolution.pads = window.padsBegin
+    convolution.dilations = window.dilations
+    convolution.groups = groupCount
+    convolution.y = try lowering.result(0, .channelsLast, type: type)
+    lowering.emit(convolution)
   }
 
   /// Fills in what all instructions for pictures have.
@@ -167,12 +200,17 @@ package struct Conv: LoweredOperator {
 
   /// Three spatial axes: the portable instruction, then what was fused.
   private func lowerVolume(
-    into lowering: Lowering, _ weights: [Float], _ shape: Shape, _ window: Window.Resolved
+    into lowering: Lowering, _ w: ValueInfo, _ window: Window.Resolved
   ) throws(GraphError) {
     var convolution = ConvolutionND()
     convolution.x = try lowering.operand(0, .channelsLast, type: .float32)
-    convolution.weights = lowering.constant(
-      WeightPacking.convolutionND(weights, shape: shape), name: "\(lowering.node.name).weights")
+    if let weights = w.constant?.floats() {
+      convolution.weights = lowering.constant(
+        WeightPacking.convolutionND(weights, shape: w.shape),
+        name: "\(lowering.node.name).weights")
+    } else {
+      convolution.weights = try lowering.tapsFirst(1, .float32)
+    }
     convolution.bias = try lowering.biasOperand(2)
     convolution.strides = window.strides
     convolution.pads = window.padsBegin

@@ -5,9 +5,9 @@ import Tensors
 /// Convolves transposed: every x[n, c, i…] adds w[c, m, k…] times itself to
 /// y[n, m, i·stride + k·dilation − pad]; then b[m] is added.
 ///
-/// x: [N, C, D1…], w: [C, M/group, k1…] constant, b: [M] optional, y: [N, M, D1'…], 1 or 2 spatial
-/// axes, float. ONNX versions 1 and 11, with `output_padding` and `output_shape`. Three spatial
-/// axes and weights that are computed at run time are refused.
+/// x: [N, C, D1…], w: [C, M/group, k1…], b: [M] optional, y: [N, M, D1'…], 1 to 3 spatial axes,
+/// float. ONNX versions 1 to 22, with `output_padding` and `output_shape`. Constant weights are
+/// packed here, computed ones by every run.
 package struct ConvTranspose: LoweredOperator {
   package static let name = "ConvTranspose"
 
@@ -95,21 +95,33 @@ package struct ConvTranspose: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let x = try lowering.required(0)
     let w = try lowering.required(1)
-    guard let weights = w.constant?.floats() else { throw GraphError(weightsMustBeConstant) }
-    guard x.shape.rank < 5 else {
-      throw GraphError("transposed convolutions over three spatial axes are not supported")
+    let window = try resolvedWindow(x.shape, w.shape)
+    guard x.shape.rank < 5, x.type != .float64 else {
+      return try lowerDirect(into: lowering, window)
     }
-    let picture = PictureWindow(try resolvedWindow(x.shape, w.shape))
-    if try lowerQuantized(into: lowering, weights, w.shape, picture) { return }
-    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast))
+    let picture = PictureWindow(window)
+    let weights = w.constant?.floats()
+    if let weights, lowering.isBiasKnown(2),
+      try lowerQuantized(into: lowering, weights, w.shape, picture)
+    {
+      return
+    }
+    let shape: Shape = [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]]
+    // Computed weights are float32, and so is what they multiply.
+    let type: ElementType? = weights == nil ? .float32 : nil
+    let source = lowering.flattenedToPicture(try lowering.operand(0, .channelsLast, type: type))
     var convolution = TransposedConvolution()
     convolution.x = source
-    convolution.weights = lowering.constant(
-      WeightPacking.transposedConvolution(
-        weights, shape: [w.shape[0], w.shape[1], picture.kernel[0], picture.kernel[1]],
-        groups: groupCount, strides: picture.strides, dilations: picture.dilations,
-        as: lowering.factorType(of: source)),
-      name: "\(lowering.node.name).weights")
+    if let weights {
+      convolution.weights = lowering.constant(
+        WeightPacking.transposedConvolution(
+          weights, shape: shape, groups: groupCount, strides: picture.strides,
+          dilations: picture.dilations, as: lowering.factorType(of: source)),
+        name: "\(lowering.node.name).weights")
+    } else {
+      convolution.weights = try lowering.packedTransposed(
+        1, shape, groups: groupCount, picture.strides, picture.dilations)
+    }
     convolution.bias = try lowering.biasOperand(2)
     convolution.kernel = picture.kernel
     convolution.strides = picture.strides
@@ -119,6 +131,31 @@ package struct ConvTranspose: LoweredOperator {
     convolution.activation = activation
     convolution.y = lowering.flattenedToPicture(try lowering.result(0, .channelsLast))
     lowering.emit(convolution)
+  }
+
+  /// Three spatial axes, and float64: the portable instruction, then what was fused.
+  private func lowerDirect(
+    into lowering: Lowering, _ window: Window.Resolved
+  ) throws(GraphError) {
+    let type: ElementType = try lowering.required(0).type == .float64 ? .float64 : .float32
+    var convolution = DirectConvolution()
+    convolution.isTransposed = true
+    convolution.x = try lowering.operand(0, .channelsLast, type: type)
+    convolution.weights = try lowering.tapsFirst(1, type, transposedGroups: groupCount)
+    if lowering.info(2) != nil { convolution.bias = try lowering.operand(2, type: type) }
+    convolution.strides = window.strides
+    convolution.pads = window.padsBegin
+    convolution.dilations = window.dilations
+    convolution.groups = groupCount
+    let target = try lowering.result(0, .channelsLast)
+    guard activation != .none || lowering[target].type != type else {
+      convolution.y = target
+      return lowering.emit(convolution)
+    }
+    let value = lowering.temporary(type, lowering[target].shape, layout: .channelsLast)
+    convolution.y = value
+    lowering.emit(convolution)
+    lowering.emit(Unary(value, to: target, activation))
   }
 
   /// Lowers to 8 bits where x and the weights have been given quantisations; returns false where

@@ -2,21 +2,20 @@ import Graphs
 import Instructions
 import Tensors
 
-/// Said where weights or kernels that must be known at compile time are not.
-let weightsMustBeConstant =
-  "the weights are computed at run time; they must be constants: export the model with its "
-  + "weights folded in"
-
 /// Checks x and w of a convolution for rank and element type.
-func convolutionOperands(_ inputs: [ValueInfo?]) throws(GraphError) -> (x: ValueInfo, w: ValueInfo)
-{
+///
+/// - Parameter takesIntegers: int32 is allowed, too, as in the convolutions that integer ones are
+///   written out in.
+func convolutionOperands(
+  _ inputs: [ValueInfo?], takesIntegers: Bool = false
+) throws(GraphError) -> (x: ValueInfo, w: ValueInfo) {
   guard inputs.count >= 2, let x = inputs[0], let w = inputs[1] else {
     throw GraphError("inputs x and w are required")
   }
   guard (3...5).contains(x.shape.rank), w.shape.rank == x.shape.rank else {
     throw GraphError("x is \(x.shape) and w is \(w.shape); both must have the same rank, 3 to 5")
   }
-  guard x.type.isFloat, x.type == w.type else {
+  guard x.type.isFloat || takesIntegers && x.type == .int32, x.type == w.type else {
     throw GraphError("x is \(x.type) and w is \(w.type); both must be the same float type")
   }
   return (x, w)
@@ -31,14 +30,13 @@ func checkBias(_ inputs: [ValueInfo?], channels: Int) throws(GraphError) {
 }
 
 extension Lowering {
-  /// The constant bias at this input position as a float32 vector; absent if the input is.
+  /// The bias at this input position as a float32 vector; absent if the input is.
   func biasOperand(_ index: Int) throws(GraphError) -> Operand {
-    guard let info = info(index) else { return .none }
-    guard info.constant != nil else {
-      throw GraphError("the bias is computed at run time; it must be a constant")
-    }
-    return try operand(index, .declared, type: .float32)
+    info(index) == nil ? .none : try operand(index, .declared, type: .float32)
   }
+
+  /// Says whether the bias at this input position is known at compile time, or absent.
+  func isBiasKnown(_ index: Int) -> Bool { info(index).map { $0.constant != nil } ?? true }
 
   /// The type of the constant factor beside an operand: bfloat16 beside bfloat16.
   func factorType(of operand: Operand) -> ElementType {

@@ -5,7 +5,7 @@ import Tensors
 /// Multiplies matrices and adds: y = alpha · op(a) · op(b) + beta · c.
 ///
 /// a: [M, K] (or [K, M] with transA), b: [K, N] (or [N, K] with transB), c: optional, broadcast to
-/// [M, N], y: [M, N], float. ONNX versions 1 to 13.
+/// [M, N], y: [M, N], float or integer. ONNX versions 1 to 13.
 package struct Gemm: LoweredOperator {
   package static let name = "Gemm"
 
@@ -30,8 +30,8 @@ package struct Gemm: LoweredOperator {
     guard a.shape.rank == 2, b.shape.rank == 2 else {
       throw GraphError("a is \(a.shape) and b is \(b.shape); both must be matrices")
     }
-    guard a.type == b.type, a.type.isFloat else {
-      throw GraphError("a is \(a.type) and b is \(b.type); both must be the same float type")
+    guard a.type == b.type, a.type.isFloat || a.type.isInteger else {
+      throw GraphError("a is \(a.type) and b is \(b.type); both must be the same numeric type")
     }
     let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
     if inputs.count > 2, let c = inputs[2] {
@@ -45,6 +45,8 @@ package struct Gemm: LoweredOperator {
   package func lower(into lowering: Lowering) throws(GraphError) {
     var product = MatrixProduct(
       scale: alpha, transposesA: transposesA, transposesB: transposesB, activation: activation)
+    let type = try lowering.required(0).type
+    if type == .float64 || type.isInteger { return try lowerPortable(into: lowering, type) }
     guard let c = lowering.info(2), beta != 0 else {
       return try product.lower(
         into: lowering, bias: .none, residual: nil)
@@ -74,5 +76,36 @@ package struct Gemm: LoweredOperator {
     var binary = Binary(.add, sum, addend, to: y)
     binary.activation = activation
     lowering.emit(binary)
+  }
+
+  /// The product in a type without kernels, times alpha, plus beta · c.
+  private func lowerPortable(
+    into lowering: Lowering, _ type: ElementType
+  ) throws(GraphError) {
+    let y = try lowering.result(0)
+    let c = beta == 0 ? nil : lowering.info(2)
+    func scaled(_ value: Operand, by factor: Float, to target: Operand) throws(GraphError) {
+      guard let constant = TensorBuffer([], [factor]).converted(to: type) else {
+        throw GraphError("a factor of type \(type) is not supported")
+      }
+      lowering.emit(Binary(.multiply, value, lowering.constant(constant), to: target))
+    }
+    let shape = lowering[y].shape
+    let product = alpha == 1 && c == nil ? y : lowering.temporary(type, shape)
+    try MatrixProduct(transposesA: transposesA, transposesB: transposesB).lower(
+      into: lowering, bias: .none, residual: nil, y: product)
+    var sum = product
+    if alpha != 1 {
+      sum = c == nil ? y : lowering.temporary(type, shape)
+      try scaled(product, by: alpha, to: sum)
+    }
+    guard let c else { return }
+    var addend = try lowering.operand(2, type: type)
+    if beta != 1 {
+      let weighted = lowering.temporary(type, c.shape)
+      try scaled(addend, by: beta, to: weighted)
+      addend = weighted
+    }
+    lowering.emit(Binary(.add, sum, addend, to: y))
   }
 }

@@ -174,6 +174,12 @@ public final class Lowering {
     return view
   }
 
+  /// Makes a tensor a part of another's memory, with rows as far apart as there.
+  func place(_ view: Operand, in operand: Operand, byteOffset: Int) {
+    lowered.program.tensors[Int(view.index)].storage = .view(of: operand, byteOffset: byteOffset)
+    lowered.program.tensors[Int(view.index)].rowStride = self[operand].rowStride
+  }
+
   /// Says what the 8-bit elements of a tensor stand for, and how it lies where that is new.
   func setQuantization(
     _ quantization: Quantization, of operand: Operand, layout: Layout? = nil

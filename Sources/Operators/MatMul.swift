@@ -5,7 +5,7 @@ import Tensors
 /// Multiplies matrices: y[…, i, j] = Σ a[…, i, k] · b[…, k, j], leading axes broadcast as numpy's.
 ///
 /// a: […, M, K], b: […, K, N]; a vector operand is a matrix of one row (a) or column (b) whose axis
-/// is dropped from y; float. ONNX versions 1 to 13.
+/// is dropped from y; float or integer. ONNX versions 1 to 13.
 ///
 /// The compiler's passes fold into it: a factor, a bias of N elements (input 2), a residual of y's
 /// shape (input 3) and an activation.
@@ -26,7 +26,9 @@ package struct MatMul: LoweredOperator {
       throw GraphError("inputs a and b are required")
     }
     guard a.type == b.type else { throw GraphError("a is \(a.type), but b is \(b.type)") }
-    guard a.type.isFloat else { throw GraphError("\(a.type) is not supported; only floats are") }
+    guard a.type.isFloat || a.type.isInteger else {
+      throw GraphError("\(a.type) is not supported; only floats and integers are")
+    }
     let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
     return [ValueInfo(type: a.type, shape: problem.output)]
   }

@@ -21,6 +21,10 @@ struct MatrixProduct {
     let a = try lowering.required(0)
     let b = try lowering.required(1)
     let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
+    if a.type == .float64 || a.type.isInteger {
+      let y = if let target { target } else { try lowering.result(0) }
+      return try lowerPortable(into: lowering, problem, a.type, y: y)
+    }
     if target == nil,
       try lowerQuantized(into: lowering, problem, bias: bias, residual: residualInput)
     {
@@ -64,6 +68,33 @@ struct MatrixProduct {
     lowering.emit(product)
   }
 
+  /// Emits a·b in a type that the kernels do not know; passes fuse nothing into those.
+  private func lowerPortable(
+    into lowering: Lowering, _ problem: MatrixProblem, _ type: ElementType, y: Operand
+  ) throws(GraphError) {
+    let batch = problem.batch
+    let (rows, inner, columns) = (problem.rows, problem.inner, problem.columns)
+    /// Steps along the leading axes of y; 0 where the operand broadcasts.
+    func lead(_ shape: Shape) -> [Int] {
+      var steps = [Int](repeating: 0, count: batch.rank)
+      let missing = batch.rank - shape.rank
+      let strides = Shape(shape.dimensions).denseStrides
+      for axis in 0..<shape.rank where shape[axis] != 1 { steps[axis + missing] = strides[axis] }
+      return steps
+    }
+    var product = SumProducts()
+    product.inputs = [try lowering.operand(0, type: type), try lowering.operand(1, type: type)]
+    product.extents = batch.dimensions + [rows, columns, inner]
+    product.outputRank = batch.rank + 2
+    product.strides =
+      lead(problem.batchA).map { $0 * rows * inner }
+      + (transposesA ? [1, 0, rows] : [inner, 0, 1])
+      + lead(problem.batchB).map { $0 * inner * columns }
+      + (transposesB ? [0, inner, 1] : [0, 1, columns])
+    product.output = lowering.reshaped(y, Shape(batch.dimensions + [rows, columns]))
+    lowering.emit(product)
+  }
+
   /// Emits the product in 8 bits where both factors have been given quantisations; returns false
   /// where they have not.
   private func lowerQuantized(
@@ -78,6 +109,7 @@ struct MatrixProduct {
     product.activation = activation
     if let constant = lowering.info(1)?.constant, let values = constant.floats() {
       guard problem.batchB.elementCount == 1, constant.shape.rank >= 2,
+        !bias.isPresent || lowering.floats(of: bias) != nil,
         let weights = QuantizedWeights(
           values, b, axis: constant.shape.rank - (transposesB ? 2 : 1), columns: columns,
           column: { transposesB ? $0 / inner : $0 % columns })

@@ -69,6 +69,9 @@ struct RecurrentLayer {
     case "hardsigmoid":
       return Activation(
         .hardSigmoid, alpha: alphas.popFirst() ?? 0.2, beta: betas.popFirst() ?? 0.5)
+    case "scaledtanh":
+      return Activation(
+        .scaledTanh, alpha: alphas.popFirst() ?? 1, beta: betas.popFirst() ?? 1)
     case "elu": return Activation(.elu, alpha: alphas.popFirst() ?? 1)
     default: throw node.unsupported("the activation \"\(name)\" is not supported")
     }

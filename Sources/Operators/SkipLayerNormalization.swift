@@ -61,3 +61,40 @@ package struct SkipLayerNormalization: LoweredOperator {
     lowering.emit(instruction)
   }
 }
+
+/// Adds a residual, then normalises by the root mean square: y = RMSNormalization(x + skip + bias).
+///
+/// x, skip, y: [batch, sequence, width] (or [tokens, width]), float; scale, bias (optional):
+/// [width]. Output 3 (optional): the sum. Attribute `epsilon` (1e-12). Outputs 1 and 2 belong to
+/// training and are refused. com.microsoft version 1.
+package struct SkipSimplifiedLayerNormalization: ComposedOperator {
+  package static let name = "SkipSimplifiedLayerNormalization"
+  package static let domain = "com.microsoft"
+
+  package var epsilon: Float
+
+  package init(importing node: NodeReader) throws(ImportError) {
+    epsilon = try node.float("epsilon", default: 1e-12)
+    if node.outputs.dropFirst().prefix(2).contains(true) {
+      throw node.unsupported("the outputs mean and inverse deviation; export for inference")
+    }
+  }
+
+  package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
+    let x = try inputs.required(0, "x")
+    let skip = try inputs.required(1, "skip")
+    guard x.type.isFloat, Shape.broadcast(skip.shape, x.shape) == x.shape else {
+      throw GraphError("skip \(skip.shape) does not broadcast to x \(x.type) \(x.shape)")
+    }
+    let y = ValueInfo(type: x.type, shape: x.shape)
+    return [y, y, y, y]
+  }
+
+  package func compose(_ composer: inout Composer) throws(GraphError) -> [Graph.ValueID?]? {
+    var sum = try composer.add("Add", [composer.input(0), composer.input(1)])
+    if let bias = composer.optional(3) { sum = try composer.add("Add", [sum, bias]) }
+    let y = try composer.add(
+      "RMSNormalization", [sum, composer.input(2)], ["epsilon": .float(epsilon)])
+    return [y, nil, nil, sum]
+  }
+}

@@ -82,6 +82,40 @@ extension ExactnessTests {
         (convolution.pads, convolution.groups) = ([1, 1, 1], 2)
         return (convolution, [convolution.y])
       },
+      Case("direct convolution, transposed") { rig, g in
+        var convolution = DirectConvolution()
+        convolution.x = random(rig, &g, [1, 2, 3, 4, 4])
+        convolution.weights = random(rig, &g, [2, 3, 3, 2, 6])
+        convolution.bias = random(rig, &g, [6])
+        convolution.y = rig.tensor(.float32, [1, 3, 5, 7, 6])
+        (convolution.strides, convolution.dilations) = ([1, 2, 2], [1, 1, 1])
+        (convolution.pads, convolution.groups) = ([0, 1, 1], 2)
+        convolution.isTransposed = true
+        return (convolution, [convolution.y])
+      },
+      Case("deformed convolution") { rig, g in
+        var convolution = DeformedConvolution()
+        convolution.x = random(rig, &g, [2, 4, 6, 5])
+        convolution.weights = random(rig, &g, [6, 2, 3, 3])
+        convolution.offset = random(rig, &g, [2, 36, 6, 5])
+        convolution.mask = random(rig, &g, [2, 18, 6, 5])
+        convolution.bias = random(rig, &g, [6])
+        convolution.y = rig.tensor(.float32, [2, 6, 6, 5])
+        (convolution.pads, convolution.groups, convolution.offsetGroups) = ([1, 1], 2, 2)
+        return (convolution, [convolution.y])
+      },
+      Case("linear recurrence") { rig, g in
+        var layer = LinearRecurrence()
+        layer.q = random(rig, &g, [2, 5, 4 * 3], scale: 0.5)
+        layer.k = random(rig, &g, [2, 5, 2 * 3], scale: 0.5)
+        layer.v = random(rig, &g, [2, 5, 2 * 7])
+        layer.decay = random(rig, &g, [2, 5, 2], scale: 0.2)
+        layer.beta = random(rig, &g, [2, 5, 1])
+        layer.y = rig.tensor(.float32, [2, 5, 4 * 7])
+        layer.last = rig.tensor(.float32, [2, 2, 3, 7])
+        (layer.queryHeads, layer.keyHeads, layer.scale) = (4, 2, 0.5)
+        return (layer, [layer.y, layer.last])
+      },
       Case("fold columns") { rig, g in
         var fold = FoldColumns()
         fold.input = random(rig, &g, [2, 3 * 6, 20])

@@ -109,13 +109,24 @@ struct OperatorRunner {
           name: "y\(index)", type: info.type,
           dimensions: info.shape.dimensions.map { .known($0) }))
     }
-    graph.nodes.append(
-      Graph.Node(
-        name: "node", op: op, inputs: ids, outputs: Array(results.prefix(outputCount))))
+    try append(
+      Graph.Node(name: "node", op: op, inputs: ids, outputs: Array(results.prefix(outputCount))),
+      to: &graph)
     graph.outputs = Array(results.prefix(outputCount))
     let rule = storage
     let lowered = try Lowering.lower(graph) { _ in rule }
     return try ProgramRunner(lowered, isas: isas, parts: parts).run(fed)
+  }
+}
+
+extension OperatorRunner {
+  /// Adds a node, or what it is written out in.
+  private func append(_ node: Graph.Node, to graph: inout Graph) throws {
+    guard let parts = try Composer.written(node, in: &graph) else {
+      graph.nodes.append(node)
+      return
+    }
+    for part in parts { try append(part, to: &graph) }
   }
 }
 

@@ -210,6 +210,23 @@ struct RecurrentReference {
     }
   }
 
+  @Test func `scales the tanh of a cell`() throws {
+    // The numbers are ONNX Runtime's.
+    let runner = OperatorRunner(
+      RNN.self,
+      [
+        "hidden_size": .int(2), "activations": .strings(["ScaledTanh"]),
+        "activation_alpha": .floats([1.5]), "activation_beta": .floats([0.5]),
+      ])
+    let y = try runner(
+      .runtime(TensorBuffer([2, 1, 2], [1.3, -1.7, -1.3, -1.1])),
+      .runtime(TensorBuffer([1, 2, 2], [-1.3, 1.2, 1.5, 0.3])),
+      .runtime(TensorBuffer([1, 2, 2], [-1.9, -1.7, -0.7, -0.3])))
+    let expected = TensorBuffer(
+      [2, 1, 1, 2], [-1.429708, 0.92536390, 0.95866102, -0.97768688])
+    #expect(y.difference(to: expected) < 1e-5)
+  }
+
   @Test func `refuses shapes that contradict each other`() {
     let runner = OperatorRunner(LSTM.self, ["hidden_size": .int(2)])
     #expect(throws: GraphError.self) {
