@@ -17,21 +17,6 @@ import Testing
   static let names: [String] =
     ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
     .filter { $0.hasSuffix(".onnx") }.map { String($0.dropLast(5)) }.sorted()
-    .filter { skipped[$0] == nil }
-
-  /// What is not read yet, with the operator that is missing; the list may only shrink.
-  static let skipped = [
-    "encoder-dynamo23": "Attention"
-  ]
-
-  @Test(arguments: skipped.keys.sorted())
-  func `a model that is not read names the operator`(_ name: String) throws {
-    let error = #expect(throws: ImportError.self) {
-      try Graph(onnxFile: "\(ExporterFixtureTests.folder)/\(name).onnx")
-    }
-    let message = try #require(error?.message)
-    #expect(message.contains(try #require(ExporterFixtureTests.skipped[name])))
-  }
 
   @Test func `there are fixtures`() {
     #expect(ExporterFixtureTests.names.count >= 20)
