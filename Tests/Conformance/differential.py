@@ -114,7 +114,8 @@ def main():
     if options.case is not None:
         import onnx
 
-        print(onnx.printer.to_text(make(options, options.case)[1].model))
+        for line in onnx.printer.to_text(make(options, options.case)[1].model).splitlines():
+            print(line[:300])
         print(run(options, options.case))
         return 0
     from isolation import results

@@ -67,4 +67,4 @@ def fed_inputs(model):
 def call(model, inputs, **options):
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(stack.enter_context(model).session(**options))
-        return list(session.run(list(inputs)))
+        return list(session(*inputs))

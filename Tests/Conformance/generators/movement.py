@@ -33,13 +33,15 @@ def squeeze(draw):
     shape = draw.shape(draw.integer(1, 4))
     x = draw.array(shape, draw.one(*TYPES))
     inputs, constants = {"x": x}, {}
-    if draw.flip():
+    places = [i for i, extent in enumerate(shape) if extent == 1]
+    # An empty list of axes means none to the standard, and all to ONNX Runtime.
+    if not places or draw.flip():
         rank = len(shape) + 2
         axes = [a - rank if draw.flip(0.3) else a for a in draw.order(rank)[:2]]
         draw.maybe_constant("axes", np.array(axes, np.int64), inputs, constants)
         return case(draw, [node("Unsqueeze", ["x", "axes"])], inputs, constants)
-    places = [i for i, extent in enumerate(shape) if extent == 1]
-    draw.maybe_constant("axes", np.array(draw.some(places), np.int64), inputs, constants)
+    axes = np.array(draw.some(places, least=1), np.int64)
+    draw.maybe_constant("axes", axes, inputs, constants)
     return case(draw, [node("Squeeze", ["x", "axes"])], inputs, constants)
 
 
