@@ -1,5 +1,6 @@
 import CApus
 import Kernels
+import ModelFile
 import Tensors
 
 /// How a session is wanted.
@@ -102,6 +103,8 @@ package enum CompilerDoor {
   package protocol Opener: Sendable {
     func open(path: String) throws -> any LoadedModel
     func open(_ bytes: UnsafeRawBufferPointer, folder: String?) throws -> any LoadedModel
+    /// Opens a model file that holds a source model.
+    func open(_ source: SourceModel) throws -> any LoadedModel
   }
 
   nonisolated(unsafe) package static var opener: (any Opener)?
@@ -119,5 +122,17 @@ package enum CompilerDoor {
           + "with the apus command, or use libapus")
     }
     return opener
+  }
+
+  /// Makes a model of a model file, of whichever kind it is.
+  static func model(of archive: ModelArchive, _ what: String) throws -> any LoadedModel {
+    guard let source = try archive.source() else { return try FileModel(archive) }
+    guard isLinked, let opener else {
+      throw Failure(
+        APUS_UNAVAILABLE,
+        "\(what) holds a source model, because its shapes depend on data, and this library "
+          + "(libapus-runtime) has no compiler: use libapus")
+    }
+    return try opener.open(source)
   }
 }

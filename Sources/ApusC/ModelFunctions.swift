@@ -8,7 +8,7 @@ import ModelFile
 /// Opens a model, whichever kind its first bytes say.
 private func open(path: String) throws -> any LoadedModel {
   do {
-    return try FileModel(ModelArchive(mapping: path))
+    return try CompilerDoor.model(of: ModelArchive(mapping: path), "'\(path)'")
   } catch let error as ModelFileError where error.code == .notAModel && !path.hasSuffix(".apus") {
     return try CompilerDoor.required("'\(path)'").open(path: path)
   }
@@ -50,7 +50,8 @@ private final class ModelBytes: @unchecked Sendable {
     let loaded: any LoadedModel
     if ModelArchive.matches(source) {
       let owner = ModelBytes(copying: source)
-      loaded = try FileModel(ModelArchive(owner.bytes, owner: owner))
+      loaded = try CompilerDoor.model(
+        of: ModelArchive(owner.bytes, owner: owner), "the model in memory")
     } else {
       loaded = try CompilerDoor.required("the model in memory")
         .open(source, folder: text(folder, "folder"))

@@ -23,6 +23,21 @@ struct SourceCompilation {
 
   func run() throws -> any LoadedModel {
     let precision = try source.precision(request.precision)
+    do {
+      return try programs(precision)
+    } catch let error as CompileError where error.code == .dataDependent && precision != .int8 {
+      guard request.preprocess.isEmpty, request.postprocess == nil else {
+        throw Failure(
+          APUS_INVALID_ARGUMENT,
+          "pre- and postprocessing need a program, but shapes depend on data: \(error)")
+      }
+      return SourceModel(
+        source.graph, source.parts, name: source.name, compiledTo: precision)
+    }
+  }
+
+  /// A model of one program for each set of shapes.
+  private func programs(_ precision: Precision) throws -> any LoadedModel {
     var sets: [InputShapes] = []
     for shapes in request.shapes { sets.append(try source.inputShapes(shapes)) }
     if sets.isEmpty { sets = [InputShapes()] }

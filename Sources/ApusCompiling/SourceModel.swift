@@ -19,13 +19,28 @@ private struct SourceOpener: CompilerDoor.Opener {
   func open(path: String) throws -> any LoadedModel {
     try reporting {
       let name = path.split(separator: "/").last.map(String.init) ?? path
-      return SourceModel(try Graph(onnxFile: path), name: name)
+      let (graph, parts) = try Graph.withParts(onnxFile: path)
+      return SourceModel(graph, parts, name: name)
     }
   }
 
   func open(_ bytes: UnsafeRawBufferPointer, folder: String?) throws -> any LoadedModel {
     try reporting {
-      SourceModel(try Graph(onnxBytes: Array(bytes), directory: folder), name: "memory")
+      let (graph, parts) = try Graph.withParts(onnxBytes: Array(bytes), directory: folder)
+      return SourceModel(graph, parts, name: "memory")
+    }
+  }
+
+  func open(_ source: ModelFile.SourceModel) throws -> any LoadedModel {
+    try reporting {
+      guard source.format == "onnx", let precision = Precision(rawValue: source.precision) else {
+        throw Failure(
+          APUS_UNAVAILABLE,
+          "the file holds a model of the form '\(source.format)' for '\(source.precision)', which "
+            + "this release does not know; use a newer release")
+      }
+      return SourceModel(
+        try Graph(onnxParts: source.parts), source.parts, name: "memory", compiledTo: precision)
     }
   }
 }
@@ -40,13 +55,22 @@ final class SourceModel: LoadedModel {
   let description: String
   let texts: TextTable
   let graph: Graph
+  /// What the graph was read from.
+  let parts: [NamedTensor]
   let name: String
+  /// The precision in which it shall run, where it was compiled: its shapes depend on data, so that
+  /// each run plans what is left to plan. Nil for a model as its authors made it.
+  let target: Precision?
   /// What sessions of one precision share.
   private let staged = Mutex<[Precision: StagedModel]>([:])
 
-  init(_ graph: Graph, name: String) {
+  init(
+    _ graph: Graph, _ parts: [NamedTensor], name: String, compiledTo target: Precision? = nil
+  ) {
     self.graph = graph
+    self.parts = parts
     self.name = name
+    self.target = target
     inputs = PortTable(graph.inputs.map { SourceModel.port(graph[$0]) })
     outputs = PortTable(graph.outputs.map { SourceModel.port(graph[$0]) })
     description =
@@ -91,7 +115,7 @@ final class SourceModel: LoadedModel {
 
   /// A precision by its name; nil: the model's own.
   func precision(_ name: String?) throws(Failure) -> Precision {
-    guard let name else { return graph.ownPrecision }
+    guard let name else { return target ?? graph.ownPrecision }
     guard let precision = Precision(rawValue: name) else {
       throw Failure(
         APUS_INVALID_ARGUMENT,
@@ -137,7 +161,18 @@ final class SourceModel: LoadedModel {
   }
 
   func write(to path: String) throws {
-    throw Failure(
-      APUS_INVALID_ARGUMENT, "the model is not compiled; call apus_compile first")
+    guard let target else {
+      throw Failure(
+        APUS_INVALID_ARGUMENT, "the model is not compiled; call apus_compile first")
+    }
+    var contents = ModelContents()
+    contents.origin = Dictionary(graph.origin) { first, _ in first }
+    contents.origin["source"] = name
+    contents.origin["compiler"] = "apus \(String(cString: apus_version()))"
+    contents.proof = ProofStatus(
+      isProven: false, sentence: "shapes depend on data, so that there is no program to prove")
+    contents.source = ModelFile.SourceModel(
+      format: "onnx", precision: target.rawValue, parts: parts)
+    try ModelWriter.write(contents, to: path)
   }
 }

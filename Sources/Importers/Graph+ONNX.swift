@@ -34,10 +34,7 @@ extension Graph {
       let source = try ByteSource.open(path, limit: limits.fileBytes)
       let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
       let (graph, files) = try build(source, directory: directory, limits: limits)
-      let parts =
-        [NamedTensor("", source.tensor)]
-        + files.sorted { $0.key < $1.key }.map { NamedTensor($0.key, $0.value.tensor) }
-      return (graph, parts)
+      return (graph, parts(source, files))
     } catch {
       var placed = error
       placed.place = error.place.map { "\(path), \($0)" } ?? path
@@ -70,12 +67,27 @@ extension Graph {
   public init(
     onnxBytes bytes: [UInt8], directory: String? = nil, limits: ONNXLimits = ONNXLimits()
   ) throws(ImportError) {
+    self = try Graph.withParts(onnxBytes: bytes, directory: directory, limits: limits).graph
+  }
+
+  /// Reads an ONNX model from memory, and returns what it was read from, too.
+  ///
+  /// - Throws: as `init(onnxBytes:)`.
+  public static func withParts(
+    onnxBytes bytes: [UInt8], directory: String? = nil, limits: ONNXLimits = ONNXLimits()
+  ) throws(ImportError) -> (graph: Graph, parts: [NamedTensor]) {
     guard bytes.count <= limits.fileBytes else {
       throw ImportError(
         .malformed, "\(bytes.count) bytes are more than the limit of \(limits.fileBytes)")
     }
     let source = bytes.withUnsafeBytes { ByteSource(copying: $0) }
-    self = try Graph(onnx: source, directory: directory, limits: limits)
+    let (graph, files) = try build(source, directory: directory, limits: limits)
+    return (graph, parts(source, files))
+  }
+
+  private static func parts(_ source: ByteSource, _ files: [String: ByteSource]) -> [NamedTensor] {
+    [NamedTensor("", source.tensor)]
+      + files.sorted { $0.key < $1.key }.map { NamedTensor($0.key, $0.value.tensor) }
   }
 
   init(

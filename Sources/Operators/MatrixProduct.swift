@@ -43,7 +43,9 @@ struct MatrixProduct {
     let lead = isShared ? Shape([]) : problem.batch
     let height = isShared ? problem.batch.elementCount * rows : rows
     let left = try lowering.operand(0)
-    if let constant = b.constant, let values = constant.floats() {
+    // Panels hold one matrix for all of y, or one for each.
+    let isPackable = [1, problem.batch.elementCount].contains(problem.batchB.elementCount)
+    if isPackable, let constant = b.constant, let values = constant.floats() {
       let type = lowering.factorType(of: left)
       product.b = lowering.constant(
         WeightPacking.matrix(
