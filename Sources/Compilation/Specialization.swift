@@ -35,14 +35,16 @@ struct Specialization {
     _ shapes: InputShapes, to graph: Graph, budget: Budget = Budget(), evaluate: @escaping Evaluator
   ) throws(CompileError) -> Graph {
     var work = Specialization(graph: graph, budget: budget, evaluate: evaluate)
-    let resolved = try shapes.resolved(for: graph)
-    for (id, shape) in zip(graph.inputs, resolved) {
+    for id in graph.inputs {
       guard graph[id].kind == .tensor else {
         throw CompileError(
           GraphError(
             staged: "input \"\(graph[id].name)\" is \(graph[id].kind), which no program can take"),
           in: graph)
       }
+    }
+    let resolved = try shapes.resolved(for: graph)
+    for (id, shape) in zip(graph.inputs, resolved) {
       work.graph[id].dimensions = shape.dimensions.map { .known($0) }
       guard shape.checkedElementCount != nil, work.graph[id].type != nil else {
         throw CompileError(

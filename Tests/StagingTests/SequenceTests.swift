@@ -1,3 +1,4 @@
+import Compilation
 import Graphs
 import Operators
 import Tensors
@@ -117,6 +118,15 @@ import Testing
     #expect(floats(result[0]) == [[12, 14], [16], [18, 20, 22]])
     #expect(result[1].tensor?.floats() == [12, 14])
     #expect(session.report.iterations == 3)
+  }
+
+  @Test func `as inputs make no program, whatever their shapes`() throws {
+    let maker = GraphMaker()
+    let x = maker.input("x", .float32, nil, kind: .sequence)
+    let graph = try maker.finish(try maker.node(SequenceLength.self, [x]))
+    let error = #expect(throws: CompileError.self) { try Compiler().compile(graph) }
+    #expect(error?.code == .dataDependent)
+    #expect(error?.message.contains("input \"x\" is a sequence") == true)
   }
 
   @Test func `cannot be given to what works on tensors`() throws {
