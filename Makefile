@@ -47,6 +47,7 @@ test:
 	@SWIFT='$(SWIFT)' sh Scripts/libraries.sh build/test/lib
 	cd Python && APUS_LIBRARY='$(CURDIR)/build/test/lib/libapus.so' PYTHONPATH=src \
 	  ../build/venv/bin/python -m pytest
+	@sh Scripts/conformance.sh
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests

@@ -45,11 +45,18 @@ public struct Proof {
     public var steps: [Step] = []
     /// The inputs were random: nothing real was given.
     public var isOnRandomData = false
+    /// Why the program could not be run on random inputs, such as a division by zero; nil where
+    /// it could.
+    public var obstacle: String?
     public var passes: Bool { steps.allSatisfy(\.passes) }
 
     /// The sentence that the model file keeps.
     public var status: ProofStatus {
       guard let failed = steps.first(where: { !$0.passes }) else {
+        if let obstacle {
+          return ProofStatus(
+            isProven: false, sentence: "it cannot be run on random inputs: \(obstacle)")
+        }
         return ProofStatus(
           isProven: true,
           sentence: "\(steps.count) comparisons passed"
@@ -90,6 +97,10 @@ public struct Proof {
       var random = RandomInputs()
       let given = samples ?? [Sample(inputs: random.tensors(for: ports))]
       for sample in given where fits(sample, ports) {
+        if samples == nil, let obstacle = obstacle(model, index, sample) {
+          result.obstacle = obstacle
+          continue
+        }
         let outputs = try run(model, index, sample.inputs, isas: ISA.host, threads: threads)
         try compare(compiled, sample, outputs, &result)
         let portable = try run(
@@ -132,6 +143,16 @@ public struct Proof {
           [a], [b], Proof.exact, to: &result)
         result.steps[result.steps.count - 1].needsEqualBits = true
       }
+    }
+  }
+
+  /// Why a program cannot be run on inputs that nobody gave: these may be out of its range.
+  private func obstacle(_ model: Model, _ index: Int, _ sample: Sample) -> String? {
+    do throws(CompileError) {
+      _ = try run(model, index, sample.inputs, isas: ISA.host, threads: threads)
+      return nil
+    } catch {
+      return error.description
     }
   }
 

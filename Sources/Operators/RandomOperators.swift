@@ -163,11 +163,11 @@ package struct Multinomial: LoweredOperator {
 
 extension NodeReader {
   /// The generator's key: the attribute's bits, or where it is absent a hash of the node's name
-  /// (FNV-1a), with another bit set.
+  /// (FNV-1a) with a bit set that no attribute has. Fields of instructions have 48 bits.
   func randomSeed() throws(ImportError) -> Int {
     if let seed = try float("seed") { return Int(seed.bitPattern) }
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    return Int(hash >> 2) | 1 << 62
+    return Int(hash >> 17) | 1 << 47
   }
 }

@@ -216,6 +216,9 @@ enum CompileVerb: Verb {
         text += "the values that differ most: \(step.blamed.joined(separator: ", "))\n"
       }
     }
+    if let obstacle = result.obstacle {
+      return text + "NOT PROVEN: random inputs will not do: \(obstacle); give --test-input\n"
+    }
     if result.isOnRandomData { text += "PROVED ON RANDOM DATA; give --test-input for real data\n" }
     return text
   }

@@ -165,6 +165,34 @@ private func operators(_ graph: Graph) -> [String: Int] {
     #expect(!result.passes)
   }
 
+  @Test func `random inputs that a model cannot stand leave it unproven`() throws {
+    var graph = Graph()
+    for name in ["a", "b"] {
+      graph.inputs.append(
+        graph.add(Graph.Value(name: name, type: .int32, dimensions: [.known(3)])))
+    }
+    let y = graph.add(Graph.Value(name: "y"))
+    let node = NodeReader(
+      name: "ratio", operatorName: "Div", domain: "", version: 14, inputs: [true, true],
+      outputs: [true], attributes: [:])
+    let type = try #require(OperatorCatalog.type(domain: "", name: "Div"))
+    graph.nodes = [
+      Graph.Node(
+        name: "ratio", op: try type.init(importing: node), inputs: graph.inputs, outputs: [y])
+    ]
+    graph.outputs = [y]
+    let compiled = try Compiler().compile(graph)
+    var contents = try ModelAssembly.contents(of: [compiled])
+    let result = try Proof([compiled]).prove(&contents, samples: nil)
+    #expect(result.obstacle?.contains("divided by zero") == true)
+    #expect(!contents.proof.isProven)
+    #expect(contents.proof.sentence.contains("random inputs"))
+    let ones = TensorBuffer(.int32, [3], [1, 1, 1] as [Int32])
+    let given = try Proof([compiled]).prove(
+      &contents, samples: [Proof.Sample(inputs: [ones, ones])])
+    #expect(given.passes && contents.proof.isProven)
+  }
+
   @Test func `without data the proof says so`() throws {
     let compiled = try Compiler().compile(fixture("squeezenet-legacy9"))
     var contents = try ModelAssembly.contents(of: [compiled])

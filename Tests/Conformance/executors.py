@@ -50,7 +50,7 @@ class File:
                 for value, array in zip(fed_inputs(model), inputs)
                 if hasattr(array, "shape")
             }
-            apus.compile(source, target, shapes=shapes)
+            apus.compile(source, target, shapes=shapes or None)
             os.remove(source)
             return call(apus.load(target), inputs)
 
