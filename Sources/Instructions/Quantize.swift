@@ -201,7 +201,7 @@ struct QuantizedChannels: Sendable {
     channelCount = factors.shape.elementCount
     elementCount = shape.elementCount
     try preparation.require(
-      factors.type == .float32 && channelCount > 0, instruction,
+      factors.type == .float32 && (channelCount > 0 || elementCount == 0), instruction,
       "scales are \(factors.type) \(factors.shape)")
     if zeroPoint.isPresent {
       let zeros = preparation[zeroPoint]

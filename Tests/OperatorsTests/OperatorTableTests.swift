@@ -21,8 +21,8 @@ import Testing
     var lines = [
       "# Operators", "",
       "Every operator that Apus reads, with the first version of its operator set that is read.",
-      "This page is made from `OperatorCatalog`; a test keeps it so. Operators that a model defines",
-      "as functions of its own are written out and need not be here.",
+      "This page is made from `OperatorCatalog`; a test keeps it so. Operators that a model",
+      "defines as functions of its own are written out and need not be here.",
     ]
     let domains = Dictionary(grouping: operators) { $0.domain }
     for domain in domains.keys.sorted() where domain != "apus" {

@@ -51,6 +51,15 @@ import Testing
     #expect(back.contents == want.contents)
   }
 
+  @Test func `an axis without positions has no scales`() throws {
+    let x = TensorBuffer([2, 0], [])
+    let scale = TensorBuffer([0], [])
+    let y = try OperatorRunner(QuantizeLinear.self)(.runtime(x), .constant(scale))
+    #expect(y.type == .uint8 && y.shape == [2, 0])
+    #expect(
+      try OperatorRunner(DequantizeLinear.self)(.runtime(y), .constant(scale)).shape == [2, 0])
+  }
+
   @Test func `dequantises biases, and refuses what contradicts`() throws {
     let bias = TensorBuffer(.int32, [2], [Int32(-7), 1 << 30])
     let y = try OperatorRunner(DequantizeLinear.self)(
