@@ -129,5 +129,5 @@ public final class Pipeline: Sendable {
   public func abort() { core.abort() }
 
   /// What has been done so far.
-  public var report: PipelineReport { ReportBuilder(core).report }
+  public var report: PipelineReport { ReportBuilder.report(of: core) }
 }

@@ -11,18 +11,23 @@ struct ReportBuilder {
   private let batchSize: Int
   private let cores = WorkerPool.recommendedThreadCount
 
-  init(_ core: PipelineCore) {
-    configuration = core.configuration
-    workerCount = core.workers.count
-    (streams, depths, runCount, runFrameCount, batchSize) = core.traffic.withLock { traffic in
-      (
-        traffic.streams, traffic.streams.indices.map { traffic.batcher.depth(of: $0) },
-        traffic.runCount, traffic.runFrameCount, traffic.batcher.batchSize
-      )
-    }
+  /// The report of now. It is made while nobody notes anything, so that it shares no memory with
+  /// what changes.
+  static func report(of core: PipelineCore) -> PipelineReport {
+    core.traffic.withLock { ReportBuilder(core, $0).report }
   }
 
-  var report: PipelineReport {
+  private init(_ core: PipelineCore, _ traffic: Traffic) {
+    configuration = core.configuration
+    workerCount = core.workers.count
+    streams = traffic.streams
+    depths = traffic.streams.indices.map { traffic.batcher.depth(of: $0) }
+    runCount = traffic.runCount
+    runFrameCount = traffic.runFrameCount
+    batchSize = traffic.batcher.batchSize
+  }
+
+  private var report: PipelineReport {
     var report = PipelineReport()
     report.cores = cores
     report.streams = streams.indices.map(stream)
@@ -46,9 +51,9 @@ struct ReportBuilder {
     stream.state = traffic.machine.state.rawValue
     stream.hasFailed = traffic.hasFailed || traffic.machine.state == .failed
     stream.frames = traffic.writtenCount
-    stream.dropped = traffic.lost
+    stream.dropped = traffic.lost.mapValues { $0 }
     if depth.dropCount > 0 { stream.dropped[source.effectivePolicy.rawValue] = depth.dropCount }
-    stream.errors = traffic.errors.lines
+    stream.errors = traffic.errors.lines.map { $0 }
     stream.reconnects = Dictionary(
       uniqueKeysWithValues: traffic.machine.reconnects.map { ($0.key.rawValue, $0.value) })
     stream.queue.capacity = depth.capacity

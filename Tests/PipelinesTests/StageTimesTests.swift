@@ -15,6 +15,17 @@ import Testing
   }
 
   @Test func `tell waiting from work`() throws {
+    // Processor time is that of the process, in which other tests run side by side: a moment
+    // without them will come.
+    for _ in 0..<50 {
+      let stages = waitAndWork()
+      #expect(stages.allSatisfy { $0.mean >= 29 && $0.p50 > 29 && $0.limit < 35 })
+      if stages[1].cpu > stages[0].cpu { return }
+    }
+    Issue.record("waiting never took less processor time than work")
+  }
+
+  private func waitAndWork() -> [PipelineReport.Stage] {
     let times = StageTimes(["wait", "work"])
     let clock = ContinuousClock()
     times.measure("wait") {
@@ -27,8 +38,6 @@ import Testing
       while clock.now < end { sum = (sum * 1.5).squareRoot() }
     }
     #expect(sum > 0)
-    let stages = times.stages
-    #expect(stages.allSatisfy { $0.mean >= 29 && $0.p50 > 29 && $0.limit < 35 })
-    #expect(stages[1].cpu > stages[0].cpu)
+    return times.stages
   }
 }
