@@ -14,10 +14,12 @@ protocol FuzzTarget {
 
 /// `apus-fuzz TARGET [options of libFuzzer] [folders of inputs]`.
 enum FuzzDriver {
-  static let targets: [any FuzzTarget.Type] = [
-    ArchiveTarget.self, CompilerTarget.self, ModelFileTarget.self, ProtobufTarget.self,
-    RangesTableTarget.self,
-  ]
+  static var targets: [any FuzzTarget.Type] {
+    [
+      ArchiveTarget.self, CompilerTarget.self, ModelFileTarget.self, ProtobufTarget.self,
+      RangesTableTarget.self,
+    ]
+  }
 
   /// The one that runs; libFuzzer's callback has no place for it. Set once, before it starts.
   nonisolated(unsafe) private static var chosen: any FuzzTarget.Type = ProtobufTarget.self
@@ -40,7 +42,7 @@ enum FuzzDriver {
     return rest.withUnsafeMutableBufferPointer { buffer in
       var pointer = buffer.baseAddress
       return LLVMFuzzerRunDriver(&count, &pointer) { bytes, count in
-        chosen.run(UnsafeRawBufferPointer(start: bytes, count: count))
+        FuzzDriver.chosen.run(UnsafeRawBufferPointer(start: bytes, count: count))
         return 0
       }
     }
