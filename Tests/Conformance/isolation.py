@@ -60,7 +60,7 @@ def results(function, numbers, jobs=2, timeout=120):
                     number, result, error = lane.pipe.recv()
                 except EOFError:
                     lane.process.join()
-                    if not lane.numbers:
+                    if not lane.numbers and lane.current is None:
                         lanes.remove(lane)
                         continue
                     yield lane.lost(f"crash: the process ended with {lane.process.exitcode}")
