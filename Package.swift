@@ -150,7 +150,7 @@ let package = Package(
     tests("Tidy", []),
     tests("Instructions", ["Instructions", "Kernels", "Tensors", "CLinux"]),
     tests(
-      "Conformance",
+      "Model",
       [
         "Archives", "Compilation", "Graphs", "Importers", "Instructions", "Kernels", "Runtime",
         "Tensors",
