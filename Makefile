@@ -4,7 +4,7 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build libraries wheel install demo test format lint clean
+.PHONY: help setup build libraries wheel install demo test score format lint clean
 
 help:
 	@echo 'make setup    install the Debian packages that are missing'
@@ -14,6 +14,7 @@ help:
 	@echo 'make install  libraries, header and the apus command under PREFIX (/usr/local)'
 	@echo 'make demo     compile the sample detector, run it on pictures and a clip'
 	@echo 'make test     build and run every test'
+	@echo 'make score    the speed beside ONNX Runtime, OpenVINO and ncnn (an hour)'
 	@echo 'make format   put the sources into their standard form'
 	@echo 'make lint     say where the sources are not in their standard form'
 	@echo 'make clean    remove what was built'
@@ -48,6 +49,9 @@ test:
 	cd Python && APUS_LIBRARY='$(CURDIR)/build/test/lib/libapus.so' PYTHONPATH=src \
 	  ../build/venv/bin/python -m pytest
 	@sh Scripts/conformance.sh
+
+score: libraries
+	@sh Scripts/score.sh --compare
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests

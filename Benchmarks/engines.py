@@ -128,7 +128,8 @@ def measured(load):
             break
     return {
         "load_ms": (loaded - start) * 1e3, "first_ms": (first - loaded) * 1e3,
-        "median_ms": float(np.median(times)), "min_ms": min(times), "rss_mb": resident_mb("VmHWM") - base}
+        "median_ms": float(np.median(times)), "min_ms": min(times),
+        "rss_mb": resident_mb("VmHWM") - base}
 
 
 def main():

@@ -2,10 +2,7 @@
 """The score: Apus beside ONNX Runtime, OpenVINO and ncnn, batch 1, on this machine.
 
     make libraries
-    python3 -m venv build/score-venv
-    build/score-venv/bin/pip install -r Benchmarks/requirements.txt
-    APUS_LIBRARY=build/lib/libapus.so PYTHONPATH=Python/src \\
-        build/score-venv/bin/python Benchmarks/score.py [--json FILE] [--compare]
+    sh Scripts/score.sh [--models A,B] [--threads 1] [--rounds 1] [--json FILE] [--compare]
 
 Models are public architectures with seeded weights (networks/), Apus compiles them afresh through
 its Python package, and all engines are measured by engines.py: each figure in a fresh process,

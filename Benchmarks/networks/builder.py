@@ -1,8 +1,8 @@
 """Writes ONNX models by hand: nodes as an exporter would leave them, weights drawn by name.
 
-Weights time like trained ones and say nothing about accuracy. Each is drawn from N(0, gain / fan-in),
-seeded by the names of network and tensor: the same on every machine, and activations keep a
-sensible size from layer to layer, so that comparing outputs means something.
+Weights time like trained ones and say nothing about accuracy. Each is drawn from
+N(0, gain / fan-in), seeded by the names of network and tensor: the same on every machine, and
+activations keep a sensible size from layer to layer, so that comparing outputs means something.
 """
 
 import math
@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 class Network:
-    """A graph under construction. Values are names; a method that adds nodes returns its output's."""
+    """A graph under construction. Values are names; what adds a node returns its output's."""
 
     def __init__(self, name):
         self.name = name
@@ -55,11 +55,11 @@ class Network:
         return self.constant(draw * np.float32(deviation) + np.float32(mean), name)
 
     def convolution(self, x, inputs, outputs, kernel=1, stride=1, groups=1, gain=2.0, pad=None):
-        """A convolution of channels `inputs` → `outputs` whose normalisation is folded into it."""
-        fan = inputs // groups * kernel * kernel
+        """A convolution from `inputs` to `outputs` channels, normalisation folded into it."""
+        deviation = math.sqrt(gain / (inputs // groups * kernel * kernel))
         pad = kernel // 2 if pad is None else pad
         return self.node(
-            "Conv", x, self.weight((outputs, inputs // groups, kernel, kernel), math.sqrt(gain / fan)),
+            "Conv", x, self.weight((outputs, inputs // groups, kernel, kernel), deviation),
             self.weight((outputs,), 0.1), kernel_shape=[kernel] * 2, strides=[stride] * 2,
             pads=[pad] * 4, group=groups)
 
