@@ -34,7 +34,7 @@ func tests(
 let package = Package(
   name: "Apus",
   products: [
-    .executable(name: "apus", targets: ["apus"]),
+    .executable(name: "apus", targets: ["ApusMain"]),
     .library(name: "ApusMedia", type: .dynamic, targets: ["Media"]),
     // What Scripts/libraries.sh links to libapus.so and libapus-runtime.so.
     .library(name: "ApusFull", type: .static, targets: ["ApusCompiling"]),
@@ -51,7 +51,7 @@ let package = Package(
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CMedia"),
     .target(name: "CApus", cSettings: [.define("_GNU_SOURCE")]),
-    .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
     .target(name: "CTurboJPEG"),
     .systemLibrary(
@@ -69,7 +69,7 @@ let package = Package(
     room("Planner", ["Tensors", "Instructions"]),
     room("ModelFile", ["Tensors", "Instructions", "Texts", "CLinux"]),
     room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
-    room("Archives", ["Tensors", "Files", "CZip"]),
+    room("Archives", ["Tensors", "Files", "CZlib"]),
     room(
       "Imaging",
       [
@@ -118,14 +118,25 @@ let package = Package(
 
     // The command line.
     room("Options", ["Texts", "Files"]),
-    .executableTarget(
-      name: "apus",
-      dependencies: [
+    room(
+      "apus",
+      [
         "Options", "Importers", "Staging", "Compilation", "Operators", "Graphs", "Runtime",
         "ModelFile", "Planner", "Instructions", "Kernels", "Tensors", "Archives", "Imaging",
         "Pictures", "Detections", "Pipelines", "Accuracy", "Files", "Texts",
-      ],
-      swiftSettings: strict),
+      ]),
+    // The entry alone, so that only the command is linked this way, and no tests: with the Swift
+    // run-time inside it starts faster and takes less memory.
+    .executableTarget(
+      name: "ApusMain",
+      dependencies: ["apus"],
+      swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags([
+          "-static-stdlib", "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
+          "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs",
+        ])
+      ]),
 
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(

@@ -68,4 +68,5 @@ library ApusRuntime libapus-runtime.so exports.map -Xlinker --defsym=hypotf=capu
 # shellcheck disable=SC2046
 library ApusMedia libApusMedia.so media.map $(pkg-config --libs libavformat libavcodec libavutil libswscale)
 # SwiftPM gives the entry of an executable its own name, for tests.
-link apus apus -emit-executable -Xlinker --defsym=main=apus_main
+link apus apus -emit-executable -Xlinker --defsym=main=ApusMain_main \
+  -Xlinker --no-export-dynamic -Xlinker -z -Xlinker pack-relative-relocs

@@ -16,6 +16,18 @@ void cl_futex_wake(uint32_t *address, int count) {
   syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+bool cl_wait_briefly(const uint32_t *address, uint32_t value) {
+  for (int spin = 0; spin < CL_SPINS; spin++) {
+    if (__atomic_load_n(address, __ATOMIC_ACQUIRE) != value) return true;
+    cl_pause();
+  }
+  for (int yield = 0; yield < CL_YIELDS; yield++) {
+    if (__atomic_load_n(address, __ATOMIC_ACQUIRE) != value) return true;
+    sched_yield();
+  }
+  return false;
+}
+
 void cl_barrier_init(cl_barrier *barrier, uint32_t team) {
   barrier->arrived = 0;
   barrier->phase = 0;
@@ -37,10 +49,7 @@ void cl_barrier_wait(cl_barrier *barrier) {
     }
     return;
   }
-  for (int spin = 0; spin < CL_SPINS; spin++) {
-    if (__atomic_load_n(&barrier->phase, __ATOMIC_ACQUIRE) != phase) return;
-    cl_pause();
-  }
+  if (cl_wait_briefly(&barrier->phase, phase)) return;
   __atomic_add_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
   while (__atomic_load_n(&barrier->phase, __ATOMIC_SEQ_CST) == phase) {
     cl_futex_wait(&barrier->phase, phase);

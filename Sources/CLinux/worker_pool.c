@@ -29,10 +29,7 @@ static struct {
 
 // Waits until *address differs from `value`; announces itself in *is_asleep before it sleeps.
 static void wait_for_change(uint32_t *address, uint32_t value, uint32_t *is_asleep) {
-  for (int spin = 0; spin < CL_SPINS; spin++) {
-    if (__atomic_load_n(address, __ATOMIC_ACQUIRE) != value) return;
-    cl_pause();
-  }
+  if (cl_wait_briefly(address, value)) return;
   __atomic_store_n(is_asleep, 1, __ATOMIC_SEQ_CST);
   while (__atomic_load_n(address, __ATOMIC_SEQ_CST) == value) cl_futex_wait(address, value);
   __atomic_store_n(is_asleep, 0, __ATOMIC_RELAXED);

@@ -50,6 +50,7 @@ public struct Convolution: Instruction {
   }
 
   public var operationCount: Int { plan?.operationCount ?? 0 }
+  public var method: String { plan?.method ?? "" }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     let window = try ConvolutionWindow(

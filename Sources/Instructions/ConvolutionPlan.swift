@@ -95,6 +95,11 @@ struct ConvolutionPlan: Sendable {
 
   var operationCount: Int { 2 * images * lines * width * columns * groups * depth }
 
+  /// The kernel, and how it reads x.
+  var method: String {
+    "\(kernel) \(isPlain ? "rows" : staged == nil ? "in place" : "staged")"
+  }
+
   func execute(_ context: borrowing ExecutionContext, x: Operand, weights: Operand) {
     let share = split.share(of: context.part)
     guard !share.rows.isEmpty, !share.columns.isEmpty, width > 0, columns > 0 else { return }

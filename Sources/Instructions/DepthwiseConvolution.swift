@@ -65,6 +65,8 @@ public struct DepthwiseConvolution: Instruction {
       * window.kernelHeight * window.kernelWidth
   }
 
+  public var method: String { plan.map { "\($0.kernel)" } ?? "" }
+
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     let window = try ConvolutionWindow(
       self, x: x, y: y, kernel: kernel, strides: strides, pads: pads, dilations: dilations,

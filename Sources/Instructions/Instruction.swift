@@ -30,10 +30,15 @@ public protocol Instruction: Sendable {
 
   /// Operations (2 per multiply-add) of one run; 0 for what only moves data. Valid after `prepare`.
   var operationCount: Int { get }
+
+  /// How it runs, for people: kernel and method; empty where there is only one way. Valid after
+  /// `prepare`.
+  var method: String { get }
 }
 
 extension Instruction {
   public var operationCount: Int { 0 }
+  public var method: String { "" }
   package var opcode: String { Self.opcode }
 }
 

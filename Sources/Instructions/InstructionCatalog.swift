@@ -77,5 +77,37 @@ public enum InstructionCatalog {
     all.map { ($0.opcode, $0) }, uniquingKeysWith: { first, _ in first })
 
   /// Returns the instruction with this opcode, or nil.
-  package static func type(opcode: String) -> (any Instruction.Type)? { byOpcode[opcode] }
+  package static func type(opcode: String) -> (any Instruction.Type)? {
+    common(opcode) ?? byOpcode[opcode]
+  }
+
+  /// The instructions that most programs use. The table would have to ask every instruction for its
+  /// opcode, which brings the code of all of them into memory.
+  private static func common(_ opcode: String) -> (any Instruction.Type)? {
+    switch opcode {
+    case "average_pool_int8": QuantizedAveragePool.self
+    case "binary": Binary.self
+    case "binary_int8": QuantizedBinary.self
+    case "cast": Cast.self
+    case "convolution": Convolution.self
+    case "convolution_int8": QuantizedConvolution.self
+    case "copy": Copy.self
+    case "copy_rows": CopyRows.self
+    case "depthwise_convolution": DepthwiseConvolution.self
+    case "depthwise_convolution_int8": QuantizedDepthwiseConvolution.self
+    case "dequantize_uint8": DequantizeFromUInt8.self
+    case "gather_slices": GatherSlices.self
+    case "interpolate": Interpolate.self
+    case "look_up": LookUp.self
+    case "matrix_multiply": MatrixMultiply.self
+    case "matrix_multiply_int8": QuantizedMatrixMultiply.self
+    case "normalize": Normalize.self
+    case "pool": Pool.self
+    case "quantize_uint8": QuantizeToUInt8.self
+    case "reduce": Reduce.self
+    case "softmax": Softmax.self
+    case "unary": Unary.self
+    default: nil
+    }
+  }
 }

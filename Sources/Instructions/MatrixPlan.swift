@@ -168,6 +168,11 @@ struct MatrixPlan: Sendable {
 
   var operationCount: Int { 2 * resultOffsets.count * result.rows * result.columns * depth }
 
+  /// The kernel, and whether a factor is packed or copied first.
+  var method: String {
+    "\(kernel)\(right == nil ? "" : " packs B")\(isLeftStaged ? " copies A" : "")"
+  }
+
   func execute(_ context: borrowing ExecutionContext, a: Operand, b: Operand) {
     var packed = UnsafeRawPointer(context.pointer(b))
     if let right {

@@ -86,6 +86,11 @@ struct QuantizedConvolutionPlan: Sendable {
 
   var scratchByteCount: Int { stagedByteCount * split.parts }
 
+  /// The kernel, and how it reads x.
+  var method: String {
+    "\(kernel) \(isPlain ? "rows" : staged == nil ? "in place" : "staged")"
+  }
+
   func execute(_ context: borrowing ExecutionContext, x: Operand, weights: Operand) {
     let share = split.share(of: context.part)
     guard !share.rows.isEmpty, !share.columns.isEmpty, width > 0, columns > 0 else { return }

@@ -68,6 +68,8 @@ public struct QuantizedDepthwiseConvolution: Instruction {
       * window.kernelHeight * window.kernelWidth
   }
 
+  public var method: String { plan.map { "\($0.kernel)" } ?? "" }
+
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     plan = nil
     let window = try ConvolutionWindow(

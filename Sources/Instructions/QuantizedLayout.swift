@@ -29,17 +29,20 @@ struct QuantizedLayout: Sendable {
     _ instruction: any Instruction, reals: TensorSpec, bytes: TensorSpec, isPerChannel: Bool
   ) throws(InstructionError) {
     let rank = reals.shape.rank
-    let error = InstructionError(
-      type(of: instruction).opcode,
-      "\(reals.type) \(reals.shape) (\(reals.layout)), "
-        + "\(bytes.type) \(bytes.shape) (\(bytes.layout))")
+    // Made only where it is thrown: text about enumerations costs more than all else here.
+    func error() -> InstructionError {
+      InstructionError(
+        type(of: instruction).opcode,
+        "\(reals.type) \(reals.shape) (\(reals.layout)), "
+          + "\(bytes.type) \(bytes.shape) (\(bytes.layout))")
+    }
     guard reals.type == .float32 && bytes.type == .uint8 && rank == bytes.shape.rank else {
-      throw error
+      throw error()
     }
     realRow = reals.rowStride
     byteRow = bytes.rowStride
     if rank < 3 || reals.layout == bytes.layout {
-      guard reals.shape == bytes.shape else { throw error }
+      guard reals.shape == bytes.shape else { throw error() }
       rows = reals.rowCount
       rowLength = reals.rowLength
       if reals.isDense && bytes.isDense && !isPerChannel {
@@ -50,7 +53,7 @@ struct QuantizedLayout: Sendable {
     }
     guard
       reals.layout == .declared, rank <= 5, bytes.layout.physical(reals.shape) == bytes.shape
-    else { throw error }
+    else { throw error() }
     isTransposed = true
     images = reals.shape[0]
     channels = reals.shape[1]

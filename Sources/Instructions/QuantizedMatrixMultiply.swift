@@ -62,6 +62,7 @@ public struct QuantizedMatrixMultiply: Instruction {
   }
 
   public var operationCount: Int { plan?.operationCount ?? 0 }
+  public var method: String { plan?.method ?? "" }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     let left = try MatrixOperand(self, preparation[a], heads: headsA, transposed: transposeA)

@@ -95,6 +95,11 @@ struct QuantizedMatrixPlan: Sendable {
 
   var operationCount: Int { 2 * resultOffsets.count * result.rows * result.columns * depth }
 
+  /// The kernel, and whether a factor is packed or copied first.
+  var method: String {
+    "\(kernel)\(right == nil ? "" : " packs B")\(isLeftStaged ? " copies A" : "")"
+  }
+
   func execute(
     _ context: borrowing ExecutionContext, a: Operand, b: Operand, bias: Operand
   ) {

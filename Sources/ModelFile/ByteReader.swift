@@ -71,6 +71,36 @@ struct ByteReader {
     Float(bitPattern: try fixed(UInt32.self))
   }
 
+  mutating func floats(_ count: Int) throws(ModelFileError) -> [Float] {
+    guard count <= remaining / 4 else { throw corrupt("it ends too early") }
+    defer { offset += 4 * count }
+    let (bytes, offset) = (bytes, offset)
+    return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      for index in 0..<count {
+        let bits = bytes.loadUnaligned(fromByteOffset: offset + 4 * index, as: UInt32.self)
+        buffer[index] = Float(bitPattern: UInt32(littleEndian: bits))
+      }
+      initialized = count
+    }
+  }
+
+  /// Signed numbers, those outside the range of 32 bits as its ends.
+  mutating func integers(_ count: Int) throws(ModelFileError) -> [Int32] {
+    guard count <= remaining else { throw corrupt("it ends too early") }
+    var values = [Int32](repeating: 0, count: count)
+    for index in values.indices {
+      // Nearly all take one byte.
+      if offset < bytes.count, bytes[offset] < 0x80 {
+        let value = Int32(bytes[offset])
+        values[index] = value >> 1 ^ -(value & 1)
+        offset += 1
+      } else {
+        values[index] = Int32(clamping: try signed())
+      }
+    }
+    return values
+  }
+
   mutating func bool() throws(ModelFileError) -> Bool {
     switch try byte() {
     case 0: return false

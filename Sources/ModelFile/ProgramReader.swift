@@ -77,7 +77,9 @@ struct ProgramReader {
 
   private mutating func tensors() throws(ModelFileError) -> [TensorSpec] {
     var tensors: [TensorSpec] = []
-    for _ in 0..<(try input.count(smallest: 6)) {
+    let count = try input.count(smallest: 6)
+    tensors.reserveCapacity(min(count, 1 << 12))
+    for _ in 0..<count {
       let name = try input.string()
       let type = try input.elementType()
       let layoutValue = try input.byte()
@@ -104,11 +106,8 @@ struct ProgramReader {
   ) throws(ModelFileError) -> Quantization {
     let axis = try input.size()
     let count = try input.count(smallest: 5)
-    var scales: [Float] = []
-    for _ in 0..<count { scales.append(try input.float()) }
-    var zeroPoints: [Int32] = []
-    for _ in 0..<count { zeroPoints.append(Int32(clamping: try input.signed())) }
-    let result = Quantization(scales: scales, zeroPoints: zeroPoints, axis: axis)
+    let result = Quantization(
+      scales: try input.floats(count), zeroPoints: try input.integers(count), axis: axis)
     guard count > 0, axis <= FileFormat.largestRank, result.fits(type, count: count) else {
       throw input.corrupt("a quantisation of \(type) makes no sense")
     }
@@ -137,7 +136,10 @@ struct ProgramReader {
     for _ in 0..<(try input.count()) { names.append(try input.string()) }
     var forms: [Form] = []
     for _ in 0..<(try input.count(smallest: 2)) { forms.append(try form()) }
-    for _ in 0..<(try input.count(smallest: 2)) {
+    let count = try input.count(smallest: 2)
+    program.instructions.reserveCapacity(min(count, 1 << 12))
+    program.origins.reserveCapacity(min(count, 1 << 12))
+    for _ in 0..<count {
       let kind = try input.size()
       guard forms.indices.contains(kind) else { throw input.corrupt("there is no opcode \(kind)") }
       let name = try input.size()

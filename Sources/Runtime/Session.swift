@@ -53,8 +53,8 @@ public final class Session: @unchecked Sendable {
   public let isas: Set<ISA>
   /// The inputs whose conversion is left out, by place.
   var taken: [Int: DirectInput] = [:]
+  /// The arena, and behind it the scratch memory.
   private let arena: MemoryBlock
-  private let scratch: MemoryBlock
   private let alone: PreparedProgram
   private let together: PreparedProgram?
   let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -77,17 +77,14 @@ public final class Session: @unchecked Sendable {
     isas = options.isas
     if threads != 1 { try WorkerPool.prepare(threads: threads) }
     roots = try ProgramCheck.check(program, weightByteCount: weights.byteCount)
-    alone = try PreparedProgram(program, isas: options.isas, parts: 1)
-    var scratchByteCount = alone.scratchByteCount
-    if threads > 1 {
-      let prepared = try PreparedProgram(program, isas: options.isas, parts: threads)
-      scratchByteCount = max(scratchByteCount, prepared.scratchByteCount)
-      together = prepared
-    } else {
-      together = nil
-    }
-    arena = try MemoryBlock(byteCount: program.arenaByteCount, purpose: "the arena")
-    scratch = try MemoryBlock(byteCount: scratchByteCount, purpose: "the scratch memory")
+    (alone, together) = try Session.prepared(program, isas: options.isas, threads: threads)
+    let scratchByteCount = max(alone.scratchByteCount, together?.scratchByteCount ?? 0)
+    // One block, so that its huge pages serve both.
+    let arenaByteCount = (program.arenaByteCount + 63) & ~63
+    let (sum, overflow) = arenaByteCount.addingReportingOverflow(scratchByteCount)
+    arena = try MemoryBlock(
+      byteCount: overflow ? Int.max : sum, purpose: "the arena with scratch memory")
+    let scratch = arena.base + arenaByteCount
     let io = (program.inputs + program.outputs).reduce(0) {
       $0 + program.tensors[Int($1.operand.index)].byteCount
     }
@@ -100,16 +97,38 @@ public final class Session: @unchecked Sendable {
     cancellation.initialize(to: 0)
     aloneState = .allocate(capacity: 1)
     aloneState.initialize(
-      to: RunState(alone, tensors: table, scratch: scratch.base, cancellation: cancellation))
+      to: RunState(alone, tensors: table, scratch: scratch, cancellation: cancellation))
     if let together {
       let state = UnsafeMutablePointer<RunState>.allocate(capacity: 1)
       state.initialize(
-        to: RunState(together, tensors: table, scratch: scratch.base, cancellation: cancellation))
+        to: RunState(together, tensors: table, scratch: scratch, cancellation: cancellation))
       togetherState = state
     } else {
       togetherState = nil
     }
     for index in program.tensors.indices { table[index] = home(of: index) }
+  }
+
+  /// The program for one thread and, where there are more, for all of them.
+  private static func prepared(
+    _ program: Program, isas: Set<ISA>, threads: Int
+  ) throws(RuntimeError) -> (PreparedProgram, PreparedProgram?) {
+    guard threads > 1 else { return (try PreparedProgram(program, isas: isas, parts: 1), nil) }
+    var alone: Result<PreparedProgram, RuntimeError>?
+    var together: Result<PreparedProgram, RuntimeError>?
+    WorkerPool.run {
+      alone = Result { () throws(RuntimeError) in
+        try PreparedProgram(program, isas: isas, parts: 1)
+      }
+    } beside: {
+      together = Result { () throws(RuntimeError) in
+        try PreparedProgram(program, isas: isas, parts: threads)
+      }
+    }
+    guard let alone, let together else {
+      throw RuntimeError(.outOfThreads, "the program was not prepared")
+    }
+    return (try alone.get(), try together.get())
   }
 
   deinit {
@@ -204,6 +223,7 @@ public final class Session: @unchecked Sendable {
     let steps = (0..<count).map { index in
       Trace.Step(
         name: program.origins[index], opcode: program.instructions[index].opcode,
+        method: alone.instructions[index].method,
         startNanoseconds: Int(times[index] - times[0]),
         nanoseconds: Int(times[index + 1] - times[index]),
         operationCount: alone.instructions[index].operationCount,

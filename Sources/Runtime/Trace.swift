@@ -9,6 +9,8 @@ public struct Trace: Sendable {
     /// The source node that it comes from.
     public var name: String
     public var opcode: String
+    /// How it ran: kernel and method; empty where there is only one way.
+    public var method: String
     /// From the start of the run.
     public var startNanoseconds: Int
     public var nanoseconds: Int

@@ -68,9 +68,20 @@ public struct Quantization: Sendable, Hashable {
     case .int8: range = -128...127
     default: return false
     }
-    return (scales.count == 1 || scales.count == count) && scales.count == zeroPoints.count
-      && scales.allSatisfy { $0 > 0 && $0.isFinite }
-      && zeroPoints.allSatisfy { range.contains($0) }
+    guard scales.count == 1 || scales.count == count, scales.count == zeroPoints.count else {
+      return false
+    }
+    // Sums without exits, which become vectors: files have many scales, and this is asked often.
+    var wrong = 0
+    scales.withUnsafeBufferPointer { scales in
+      // Positive and finite are the bit patterns from 1 on below that of infinity.
+      let limit = Float.infinity.bitPattern - 1
+      for scale in scales { wrong &+= scale.bitPattern &- 1 < limit ? 0 : 1 }
+    }
+    zeroPoints.withUnsafeBufferPointer { zeroPoints in
+      for zero in zeroPoints { wrong &+= range.contains(zero) ? 0 : 1 }
+    }
+    return wrong == 0
   }
 }
 

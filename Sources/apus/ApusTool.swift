@@ -11,9 +11,15 @@ import Runtime
 import Staging
 
 /// The command line tool: its verbs, and what their errors mean to scripts.
-enum ApusTool {
+package enum ApusTool {
   /// The version of the toolkit.
   static let version = "0.1.0"
+
+  /// Runs what the process was started with; returns its exit code.
+  package static func main() -> Int32 {
+    Interruption.handle()
+    return run(Array(CommandLine.arguments.dropFirst()))
+  }
 
   static func run(_ words: [String]) -> Int32 {
     let tool = Tool(

@@ -1,6 +1,7 @@
 import Files
 import Kernels
 import Options
+import Tensors
 import Texts
 
 /// `apus bench --machine`: the peaks that layers are compared with.
@@ -42,6 +43,26 @@ enum MachinePeak {
       let operations = ComputePeak.burst(precision: precision, isas: isas)
       let ms = (clock.now - start).milliseconds
       if ms > 0 { best = max(best, Double(operations) / ms / 1e6) }
+    }
+    return best
+  }
+}
+
+extension MachinePeak {
+  /// Measures how fast one thread copies memory that the last level of the cache holds, in GB/s,
+  /// read and written bytes counted: the best of several copies.
+  static func copying() -> Double {
+    let byteCount = 4 << 20
+    let (source, target) = (
+      TensorBuffer(zeros: .uint8, [byteCount]), TensorBuffer(zeros: .uint8, [byteCount])
+    )
+    let clock = ContinuousClock()
+    var best = 0.0
+    for _ in 0..<20 {
+      let start = clock.now
+      target.withMutableBytes { to in source.withBytes { to.copyMemory(from: $0) } }
+      let ms = (clock.now - start).milliseconds
+      if ms > 0 { best = max(best, Double(2 * byteCount) / ms / 1e6) }
     }
     return best
   }

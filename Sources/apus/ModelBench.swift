@@ -24,8 +24,8 @@ struct ModelBench {
   }
 
   func run() throws -> ExitCode {
-    let sample = try given[BenchVerb.input].map { try TensorSample($0) }
-    let shapes = try inputShapes(sample)
+    // Read at first for the shapes only, so that its memory is free while the model loads.
+    let shapes = try inputShapes(given[BenchVerb.input].map { try TensorSample($0) })
     let start = ModelBench.clock.now
     let model = try OpenedModel(
       path, shapes: InputShapes(shapes), precision: given[SharedOptions.precision])
@@ -35,17 +35,15 @@ struct ModelBench {
     let options = Session.Options(threads: given[SharedOptions.threads], isas: isas)
     let session = try model.model.session(index, options: options)
     let load = (ModelBench.clock.now - start).milliseconds
-    let inputs = try sample?.ordered(for: session.inputs) ?? stored(model, index, session)
-    try fill(session, inputs)
+    var sessions = [session]
+    try fill(sessions, model, index)
     let first = try time(session)
-    var others: [Session] = []
     for _ in 1..<(given[BenchVerb.streams] ?? 1) {
-      let other = try model.model.session(index, options: options)
-      try fill(other, inputs)
-      others.append(other)
+      sessions.append(try model.model.session(index, options: options))
     }
+    try fill(Array(sessions.dropFirst()), model, index)
     try warmUp(session)
-    let (times, elapsed) = try timed([session] + others)
+    let (times, elapsed) = try timed(sessions)
     let sorted = times.sorted()
     var report = BenchReport(
       model: path, head: model.model.programs[index],
@@ -53,11 +51,8 @@ struct ModelBench {
       loadMs: load, firstMs: first, times: sorted,
       samplesPerSecond: Double(times.count) / (elapsed / 1000), memory: session.memory)
     if given[BenchVerb.layers] {
-      report.layers = try layers(session)
-      report.peak =
-        MachinePeak.measure(
-          precision: model.model.programs[index].precision, isas: isas)
-        * Double(session.threadCount)
+      report.layers = try BenchLayers(
+        session, precision: model.model.programs[index].precision)
     }
     try Console.output(given[SharedOptions.json] ? report.json : report.text)
     return .done
@@ -97,8 +92,15 @@ struct ModelBench {
     return random.tensors(for: session.inputs)
   }
 
-  private func fill(_ session: Session, _ inputs: [TensorBuffer]) throws {
-    for (index, tensor) in inputs.enumerated() { try session.setInput(index, tensor) }
+  /// Copies the inputs into sessions; they take no memory of their own afterwards.
+  private func fill(_ sessions: [Session], _ model: OpenedModel, _ index: Int) throws {
+    guard let first = sessions.first else { return }
+    let inputs =
+      try given[BenchVerb.input].map { try TensorSample($0).ordered(for: first.inputs) }
+      ?? stored(model, index, first)
+    for session in sessions {
+      for (place, tensor) in inputs.enumerated() { try session.setInput(place, tensor) }
+    }
   }
 
   private func time(_ session: Session) throws -> Double {
@@ -149,11 +151,5 @@ struct ModelBench {
       if let error = result.error { throw error }
       return (result.times, elapsed)
     }
-  }
-
-  private func layers(_ session: Session) throws -> [Trace.Step] {
-    var traces: [Trace] = []
-    for _ in 0..<10 { traces.append(try session.trace()) }
-    return Trace.median(traces)?.steps ?? []
   }
 }

@@ -22,6 +22,29 @@ import Testing
     }
   }
 
+  @Test func `reads lists of numbers as it reads single ones`() throws {
+    let integers = [0, -1, 1, 63, -64, 64, -65, 255, 1 << 40, -(1 << 40)]
+    let floats: [Float] = [0, -1.5, .pi, .greatestFiniteMagnitude]
+    var out = ByteWriter()
+    for float in floats { out.float(float) }
+    for integer in integers { out.signed(integer) }
+    try out.bytes.span.bytes.withUnsafeBytes { (bytes) throws(ModelFileError) in
+      var input = ByteReader(bytes, section: "test")
+      #expect(try input.floats(floats.count) == floats)
+      #expect(try input.integers(integers.count) == integers.map { Int32(clamping: $0) })
+      try input.end()
+      for count in [1, 1 << 40] {
+        #expect(throws: ModelFileError.self) { try input.floats(count) }
+        #expect(throws: ModelFileError.self) { try input.integers(count) }
+      }
+      // Enough bytes for as many numbers, but the last one does not end.
+      let cut = UnsafeRawBufferPointer(rebasing: bytes.dropLast())
+      var other = ByteReader(cut, section: "test")
+      _ = try other.floats(floats.count)
+      #expect(throws: ModelFileError.self) { try other.integers(integers.count) }
+    }
+  }
+
   @Test func `refuses what cannot be`() {
     let cases: [[UInt8]] = [
       [],  // nothing

@@ -35,7 +35,7 @@ private func declarations(in room: String) -> [Declaration] {
     let catalogue = try #require(SourceTree.text(path))
     let found = declarations(in: "Instructions").filter { $0.conformances.contains("Instruction") }
     #expect(found.count > 10, "the declarations of instructions were not found")
-    for declaration in found where !catalogue.contains(" \(declaration.name).self") {
+    for declaration in found where !catalogue.contains("\n    \(declaration.name).self,") {
       Issue.record(
         "\(declaration.file):\(declaration.line): add \(declaration.name).self to \(path)")
     }

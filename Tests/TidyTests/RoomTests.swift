@@ -4,7 +4,7 @@ import Testing
 /// imports import.
 private let table: [String: Set<String>] = [
   // C.
-  "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZip": [], "CTurboJPEG": [],
+  "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZlib": [], "CTurboJPEG": [],
   "CFreeType": [], "CFFmpeg": [], "CWebP": [],
   // What a device needs.
   "Tensors": [],
@@ -15,7 +15,7 @@ private let table: [String: Set<String>] = [
   "Planner": ["Tensors", "Instructions"],
   "ModelFile": ["Tensors", "Instructions", "Files", "Texts", "CLinux"],
   "Runtime": ["ModelFile", "Planner", "Instructions", "CLinux"],
-  "Archives": ["Tensors", "Files", "CZip"],
+  "Archives": ["Tensors", "Files", "CZlib"],
   "Imaging": [
     "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CMedia",
   ],
@@ -41,6 +41,7 @@ private let table: [String: Set<String>] = [
     "Compilation", "Imaging", "Detections", "Pipelines", "Archives",
     "Accuracy",
   ],
+  "ApusMain": ["apus"],
 ]
 
 private let deviceRooms: Set<String> = [

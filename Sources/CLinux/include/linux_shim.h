@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Pauses of a wait before it sleeps: long enough to bridge the gap between instructions, short
-// enough that another process that wants the processor gets it.
+// What a wait does before it sleeps: pauses, which bridge the gap between short instructions; then
+// offers of the processor to whoever else wants it, while parts of a long instruction end one after
+// the other. To sleep and be woken takes longer than either, in a virtual machine many times.
 #define CL_SPINS 200
+#define CL_YIELDS 100
 
 // A spinning hint for the processor.
 static inline void cl_pause(void) {
@@ -46,6 +48,8 @@ void cl_barrier_init(cl_barrier *barrier, uint32_t team);
 // Returns after every thread of the team has called it once more.
 void cl_barrier_wait(cl_barrier *barrier);
 
+// Waits briefly for *address to differ from `value`; says whether it does.
+bool cl_wait_briefly(const uint32_t *address, uint32_t value);
 // Sleeps while *address == expected, or until woken. Spurious returns are possible.
 void cl_futex_wait(uint32_t *address, uint32_t expected);
 // Wakes up to `count` sleepers of `address`.

@@ -1,6 +1,6 @@
 // The process's one pool of worker threads: fork-join over a fixed number of parts.
 //
-// Workers sleep on a futex between runs, after a spin of at most CL_SPINS pauses; each waits on a
+// Workers sleep on a futex between runs, after a brief wait; each waits on a
 // cell of its own, so that a run wakes only the workers that it needs. There is no queue: a run
 // that finds the pool busy is told so and does something else. After a fork the child has no
 // workers, and gets new ones when it first needs them.

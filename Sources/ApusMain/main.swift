@@ -1,0 +1,7 @@
+import apus
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+exit(ApusTool.main())
