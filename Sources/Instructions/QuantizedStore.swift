@@ -55,9 +55,23 @@ struct QuantizedStore: Sendable {
     let unit = Quantization(scale: 1, zeroPoint: 0)
     let result = output.quantization ?? unit
     let bounds = residual.isPresent || isYReal ? nil : StoreBounds(activation, result)
+    // Below 1/2 no int32 sum can reach 2^30.
+    isDirect =
+      bounds != nil
+      && (0..<count).allSatisfy { factors.scale($0) / result.scale($0) < 0.5 }
     columns = StoreColumns(count: count)
-    isDirect = columns.fill(factors, result, bounds)
-    columns.fill(residual: added.quantization ?? unit)
+    for column in 0..<count {
+      let scale = factors.scale(column)
+      // In float32 and in this order, as ONNX Runtime multiplies scales.
+      columns.multiplier[column] = isDirect ? scale / result.scale(column) : scale
+      columns.inverse[column] = 1 / result.scale(column)
+      columns.zero[column] = result.zeroPoint(column)
+      columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0
+      columns.high[column] = isDirect ? bounds?.high(column) ?? 255 : 255
+      let other = added.quantization ?? unit
+      columns.residualScale[column] = other.scale(other.isPerChannel ? column : 0)
+      columns.residualZero[column] = other.zeroPoint(other.isPerChannel ? column : 0)
+    }
   }
 
   /// A store that lacks its pointers.
@@ -141,10 +155,8 @@ private final class StoreColumns: @unchecked Sendable {
   let residualScale: UnsafeMutablePointer<Float>
   let residualZero: UnsafeMutablePointer<Int32>
   private let memory: UnsafeMutableRawPointer
-  private let count: Int
 
   init(count: Int) {
-    self.count = count
     let padded = (count + 63) / 64 * 64 + 64
     let byteCount = padded * (5 * 4 + 2)
     memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
@@ -156,61 +168,10 @@ private final class StoreColumns: @unchecked Sendable {
     residualZero = (memory + 16 * padded).assumingMemoryBound(to: Int32.self)
     low = (memory + 20 * padded).assumingMemoryBound(to: UInt8.self)
     high = (memory + 21 * padded).assumingMemoryBound(to: UInt8.self)
-    high.update(repeating: 255, count: padded)
+    for column in count..<padded { high[column] = 255 }
   }
 
   deinit { memory.deallocate() }
-
-  /// Fills the columns of the product and of y.
-  ///
-  /// - Returns: whether the store is direct.
-  func fill(
-    _ factors: QuantizedStore.Factors, _ result: Quantization, _ bounds: StoreBounds?
-  ) -> Bool {
-    factors.x.scales.forEachColumn(count) { multiplier[$0] = $1 }
-    factors.weights.scales.forEachColumn(count) { multiplier[$0] *= $1 }
-    for column in 0..<count { multiplier[column] *= factors.scale }
-    result.scales.forEachColumn(count) { inverse[$0] = 1 / $1 }
-    result.zeroPoints.forEachColumn(count) { zero[$0] = $1 }
-    guard let bounds else { return false }
-    // Below 1/2 no int32 sum can reach 2^30.
-    var isDirect = true
-    result.scales.forEachColumn(count) { isDirect = isDirect && multiplier[$0] / $1 < 0.5 }
-    guard isDirect else { return false }
-    // In float32 and in this order, as ONNX Runtime multiplies scales.
-    result.scales.forEachColumn(count) { multiplier[$0] /= $1 }
-    for column in 0..<(result.isPerChannel ? count : min(count, 1)) {
-      low[column] = bounds.low(column)
-      high[column] = bounds.high(column)
-    }
-    if !result.isPerChannel, count > 1 {
-      (low + 1).update(repeating: low[0], count: count - 1)
-      (high + 1).update(repeating: high[0], count: count - 1)
-    }
-    return true
-  }
-
-  /// Fills the columns of the residual.
-  func fill(residual: Quantization) {
-    residual.scales.forEachColumn(count) { residualScale[$0] = $1 }
-    residual.zeroPoints.forEachColumn(count) { residualZero[$0] = $1 }
-  }
-}
-
-extension Array {
-  /// Calls `body` with every column and its entry; one entry stands for all columns. The array has
-  /// one entry, or `count`.
-  @inline(__always)
-  fileprivate func forEachColumn(_ count: Int, _ body: (Int, Element) -> Void) {
-    withUnsafeBufferPointer { entries in
-      if entries.count == 1 {
-        let entry = entries[0]
-        for column in 0..<count { body(column, entry) }
-      } else {
-        for column in 0..<count { body(column, entries[column]) }
-      }
-    }
-  }
 }
 
 /// Checks that instructions of the 8-bit product families share.
