@@ -129,7 +129,7 @@ package final class FileRunner: Runner {
 
   package var memory: RunnerMemory {
     var memory = RunnerMemory()
-    memory.weights = session.memory.weightByteCount
+    memory.weights = session.memory.weightByteCount + session.memory.derivedWeightByteCount
     memory.arena = session.memory.arenaByteCount
     memory.scratch = session.memory.scratchByteCount
     memory.io = session.memory.ioByteCount

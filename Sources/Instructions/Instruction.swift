@@ -106,6 +106,10 @@ public struct Preparation {
   /// The scratch memory (bytes, 64-byte aligned, shared by all parts) that the instructions
   /// prepared so far need: the largest request.
   package private(set) var scratchByteCount = 0
+  /// The contents of constants, where they are known.
+  package let constants: ConstantStore?
+  /// What was made of constants, each once.
+  private var derived: [ObjectIdentifier: DerivedWeights] = [:]
   private let absence = Absence()
 
   private final class Absence {
@@ -115,8 +119,11 @@ public struct Preparation {
   /// Says whether an operand was looked at that is absent, which makes the program invalid.
   package var sawAbsentOperand: Bool { absence.isNoted }
 
-  package init(tensors: [TensorSpec], isas: Set<ISA>, parts: Int) {
+  package init(
+    tensors: [TensorSpec], isas: Set<ISA>, parts: Int, constants: ConstantStore? = nil
+  ) {
     self.tensors = tensors
+    self.constants = constants
     self.isas = isas
     self.parts = parts
     isExact = tensors.contains { $0.quantization != nil }
@@ -137,6 +144,12 @@ public struct Preparation {
   package mutating func requestScratch(_ byteCount: Int) {
     scratchByteCount = max(scratchByteCount, byteCount)
   }
+
+  /// Counts a form of a constant that an instruction uses.
+  mutating func note(_ weights: DerivedWeights) { derived[ObjectIdentifier(weights)] = weights }
+
+  /// The bytes of all forms of constants that the instructions prepared so far use.
+  package var derivedByteCount: Int { derived.values.reduce(0) { $0 + $1.byteCount } }
 
   /// Throws unless `condition` holds.
   package func require(

@@ -8,11 +8,16 @@ final class PreparedProgram {
   let count: Int
   let parts: Int
   let scratchByteCount: Int
+  /// The bytes of weights in forms made at load.
+  let derivedByteCount: Int
 
   /// - Throws: `RuntimeError` naming the instruction that refuses its fields or tensors.
-  init(_ program: Program, isas: Set<ISA>, parts: Int) throws(RuntimeError) {
+  init(
+    _ program: Program, weights: Weights, isas: Set<ISA>, parts: Int
+  ) throws(RuntimeError) {
     var prepared = program.instructions
-    var preparation = Preparation(tensors: program.tensors, isas: isas, parts: parts)
+    var preparation = Preparation(
+      tensors: program.tensors, isas: isas, parts: parts, constants: weights.constants)
     for index in prepared.indices {
       do throws(InstructionError) {
         try prepared[index].prepare(&preparation)
@@ -28,6 +33,7 @@ final class PreparedProgram {
     count = prepared.count
     self.parts = parts
     scratchByteCount = preparation.scratchByteCount
+    derivedByteCount = preparation.derivedByteCount
     instructions = .allocate(capacity: max(count, 1))
     instructions.initialize(from: prepared, count: count)
   }

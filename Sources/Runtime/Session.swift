@@ -35,6 +35,9 @@ public final class Session: @unchecked Sendable {
   public struct Memory: Sendable, Hashable {
     /// Shared by all sessions of the model.
     public var weightByteCount: Int
+    /// Weights in forms made at load for this machine: in memory of the process, shared by its
+    /// sessions of the model.
+    public var derivedWeightByteCount = 0
     /// Intermediate results.
     public var arenaByteCount: Int
     /// Working space inside instructions.
@@ -77,7 +80,8 @@ public final class Session: @unchecked Sendable {
     isas = options.isas
     if threads != 1 { try WorkerPool.prepare(threads: threads) }
     roots = try ProgramCheck.check(program, weightByteCount: weights.byteCount)
-    (alone, together) = try Session.prepared(program, isas: options.isas, threads: threads)
+    (alone, together) = try Session.prepared(
+      program, weights: weights, isas: options.isas, threads: threads)
     let scratchByteCount = max(alone.scratchByteCount, together?.scratchByteCount ?? 0)
     // One block, so that its huge pages serve both.
     let arenaByteCount = (program.arenaByteCount + 63) & ~63
@@ -89,7 +93,9 @@ public final class Session: @unchecked Sendable {
       $0 + program.tensors[Int($1.operand.index)].byteCount
     }
     memory = Memory(
-      weightByteCount: weights.byteCount, arenaByteCount: max(program.arenaByteCount - io, 0),
+      weightByteCount: weights.byteCount,
+      derivedWeightByteCount: max(alone.derivedByteCount, together?.derivedByteCount ?? 0),
+      arenaByteCount: max(program.arenaByteCount - io, 0),
       scratchByteCount: scratchByteCount, ioByteCount: io)
     table = .allocate(capacity: max(program.tensors.count, 1))
     table.initialize(repeating: nil, count: max(program.tensors.count, 1))
@@ -111,18 +117,20 @@ public final class Session: @unchecked Sendable {
 
   /// The program for one thread and, where there are more, for all of them.
   private static func prepared(
-    _ program: Program, isas: Set<ISA>, threads: Int
+    _ program: Program, weights: Weights, isas: Set<ISA>, threads: Int
   ) throws(RuntimeError) -> (PreparedProgram, PreparedProgram?) {
-    guard threads > 1 else { return (try PreparedProgram(program, isas: isas, parts: 1), nil) }
+    guard threads > 1 else {
+      return (try PreparedProgram(program, weights: weights, isas: isas, parts: 1), nil)
+    }
     var alone: Result<PreparedProgram, RuntimeError>?
     var together: Result<PreparedProgram, RuntimeError>?
     WorkerPool.run {
       alone = Result { () throws(RuntimeError) in
-        try PreparedProgram(program, isas: isas, parts: 1)
+        try PreparedProgram(program, weights: weights, isas: isas, parts: 1)
       }
     } beside: {
       together = Result { () throws(RuntimeError) in
-        try PreparedProgram(program, isas: isas, parts: threads)
+        try PreparedProgram(program, weights: weights, isas: isas, parts: threads)
       }
     }
     guard let alone, let together else {

@@ -14,7 +14,7 @@ public struct Trace: Sendable {
     /// From the start of the run.
     public var startNanoseconds: Int
     public var nanoseconds: Int
-    /// Operations (2 per multiply-add); 0 for what only moves data.
+    /// Operations (2 per multiply-add) of the direct method; 0 for what only moves data.
     public var operationCount: Int
     /// The bytes of all tensors that it reads and writes, each once.
     public var byteCount: Int

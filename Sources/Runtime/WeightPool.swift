@@ -21,6 +21,8 @@ package final class WeightPool: @unchecked Sendable {
 
   private let memory: MemoryBlock
   private let contents = Mutex(Contents())
+  /// Bytes never change, so that forms made of them stay right while the pool grows.
+  private let cache = ConstantStore.Cache()
 
   /// - Throws: `RuntimeError` where the system refuses the address space.
   package init(capacity: Int) throws(RuntimeError) {
@@ -64,7 +66,7 @@ package final class WeightPool: @unchecked Sendable {
       program.tensors[Int(operand.index)].storage = .constant(offset: offset)
     }
     return Weights(
-      borrowing: UnsafeRawPointer(memory.base), byteCount: byteCount, owner: self)
+      borrowing: UnsafeRawPointer(memory.base), byteCount: byteCount, owner: self, cache: cache)
   }
 
   private func holds(_ tensor: TensorBuffer, at offset: Int) -> Bool {

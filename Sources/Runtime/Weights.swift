@@ -10,14 +10,21 @@ public final class Weights: @unchecked Sendable {
   package let base: UnsafeRawPointer
   /// The bytes that constants may lie in; 64 more are readable.
   public let byteCount: Int
+  /// The same bytes as instructions see them at load.
+  let constants: ConstantStore
   private let owner: AnyObject
 
   /// Weights in memory that `owner` keeps valid and unchanged: 64-byte aligned, with
   /// `MemoryPlanner.slackByteCount` readable bytes after the end.
-  package init(borrowing base: UnsafeRawPointer, byteCount: Int, owner: AnyObject) {
+  /// - Parameter cache: forms of the same bytes that were made already.
+  package init(
+    borrowing base: UnsafeRawPointer, byteCount: Int, owner: AnyObject,
+    cache: ConstantStore.Cache = ConstantStore.Cache()
+  ) {
     self.base = base
     self.byteCount = byteCount
     self.owner = owner
+    constants = ConstantStore(base: base, byteCount: byteCount, cache: cache)
   }
 
   /// Weights of no bytes.

@@ -46,6 +46,7 @@ struct BenchReport {
       object.field("rss_mb", currentMemory)
       object.field("arena_mb", arena)
       object.field("weights_mb", Double(memory.weightByteCount) / 1_048_576)
+      object.field("derived_weights_mb", Double(memory.derivedWeightByteCount) / 1_048_576)
       object.field("gop", Double(head.operationCount) / 1e9)
       layers?.write(to: &object)
     }
@@ -54,13 +55,16 @@ struct BenchReport {
 
   var text: String {
     let gops = median > 0 ? Double(head.operationCount) / 1e6 / median : 0
+    let derived =
+      memory.derivedWeightByteCount > 0
+      ? " and \(NumberText.bytes(memory.derivedWeightByteCount)) made of them at load" : ""
     let lines = """
       \(model): \(head.precision), \(threads) thread\(threads == 1 ? "" : "s"), \(isa)
       median \(ms(median)) ms, p95 \(ms(p95)), min \(ms(times[0])) (\(times.count) runs), \
       \(NumberText.fixed(samplesPerSecond, decimals: 1)) samples/s, \
       \(NumberText.fixed(gops, decimals: 1)) GOP/s
       load \(ms(loadMs)) ms, first run \(ms(firstMs)) ms
-      memory: weights \(NumberText.bytes(memory.weightByteCount)), arena \
+      memory: weights \(NumberText.bytes(memory.weightByteCount))\(derived), arena \
       \(NumberText.bytes(memory.arenaByteCount)), scratch \
       \(NumberText.bytes(memory.scratchByteCount)), inputs and outputs \
       \(NumberText.bytes(memory.ioByteCount)); process peak \

@@ -31,7 +31,9 @@ enum BenchVerb: Verb {
     discussion: """
       Times runs on bound buffers, copies excluded, after 3 runs and 0.4 s of warm-up. load_ms is \
       the time from opening the file until a run is possible; first_ms is the first run; *_mb are \
-      MiB; gop is 10⁹ operations per run (2 per multiply-add). --preprocessing times no run, but \
+      MiB; gop is 10⁹ operations per run (2 per multiply-add). Operations are those of the direct \
+      method, so that a layer with a better one ("winograd") may exceed the peak. --preprocessing \
+      times no run, but \
       one thread that puts frames into the input of a model that declares how; the frames hold \
       64 MiB, so that none waits in a cache.
       """,

@@ -181,6 +181,7 @@ enum InspectVerb: Verb {
     ])
     for (name, bytes) in [
       ("weights, shared by sessions and processes", memory.weightByteCount),
+      ("weights in forms made at load", memory.derivedWeightByteCount),
       ("arena", memory.arenaByteCount), ("scratch", memory.scratchByteCount),
       ("inputs and outputs", memory.ioByteCount),
     ] {
@@ -214,6 +215,7 @@ enum InspectVerb: Verb {
             row.field("precision", head.precision)
             row.field("gop", Double(head.operationCount) / 1e9)
             row.field("weights_bytes", memory.weightByteCount)
+            row.field("derived_weights_bytes", memory.derivedWeightByteCount)
             row.field("arena_bytes", memory.arenaByteCount)
             row.field("scratch_bytes", memory.scratchByteCount)
             row.field("io_bytes", memory.ioByteCount)

@@ -12,6 +12,7 @@ import Tensors
 final class Rig {
   private(set) var specs: [TensorSpec] = []
   private var memory: [UnsafeMutableRawPointer] = []
+  private var constants: ConstantStore?
   private static let guardByteCount = 128
   private static let pattern: UInt8 = 0xFF
 
@@ -71,6 +72,20 @@ final class Rig {
       start(operand).copyMemory(from: first, byteCount: bytes.count)
     }
     return operand
+  }
+
+  /// Lets `prepare` see the contents of one constant, as it does those of a model; `.none`: of no
+  /// constant.
+  func reveal(_ operand: Operand) {
+    constants = nil
+    guard operand.isPresent else { return }
+    specs[Int(operand.index)].storage = .constant(offset: 0)
+    constants = ConstantStore(
+      base: UnsafeRawPointer(start(operand)), byteCount: specs[Int(operand.index)].byteCount)
+  }
+
+  func preparation(isas: Set<ISA>, parts: Int) -> Preparation {
+    Preparation(tensors: specs, isas: isas, parts: parts, constants: constants)
   }
 
   /// States the order in which a tensor's elements lie.
@@ -136,7 +151,7 @@ final class Rig {
     _ instruction: any Instruction, isas: Set<ISA> = ISA.host, parts: Int = 1
   ) throws(InstructionError) {
     var instruction = instruction
-    var preparation = Preparation(tensors: specs, isas: isas, parts: parts)
+    var preparation = preparation(isas: isas, parts: parts)
     try instruction.prepare(&preparation)
     let scratchByteCount = (preparation.scratchByteCount + 63) / 64 * 64
     let scratch = aligned_alloc(64, scratchByteCount + 64)!

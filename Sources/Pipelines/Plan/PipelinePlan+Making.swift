@@ -43,7 +43,7 @@ extension PipelinePlan {
     let workers = max(1, configuration.threads ?? WorkerPool.recommendedThreadCount)
     let memory = model.session.memory
     var base = Base()
-    base.weightByteCount = memory.weightByteCount
+    base.weightByteCount = memory.weightByteCount + memory.derivedWeightByteCount
     base.sessionByteCount =
       memory.arenaByteCount + memory.scratchByteCount + memory.ioByteCount
     base.workerCount = workers
