@@ -10,7 +10,9 @@ import Tensors
 /// float32 weights need a float32 x; with bfloat16 weights x is float32 or bfloat16 and is rounded
 /// to bfloat16. y and residual are float32 or bfloat16 either way.
 ///
-/// Float contract: the ISAs agree within 2 · K · 2⁻²⁴ · Σ|x||w|, K = kh · kw · Cin / groups.
+/// Float contract: the ISAs agree within 2 · K · 2⁻²⁴ · Σ|x||w|, K = kh · kw · Cin / groups, unless
+/// the machine makes another method faster (`WinogradPlan`): then within 2⁻¹⁶ of the largest
+/// Σ|x||w|, and an infinity in x may become a NaN in the results around it.
 public struct Convolution: Instruction {
   public static let opcode = "convolution"
 
@@ -31,6 +33,7 @@ public struct Convolution: Instruction {
   package var residualAfterActivation = false
 
   private var plan: ConvolutionPlan?
+  private var winograd: WinogradPlan?
 
   public init() {}
 
@@ -50,7 +53,7 @@ public struct Convolution: Instruction {
   }
 
   public var operationCount: Int { plan?.operationCount ?? 0 }
-  public var method: String { plan?.method ?? "" }
+  public var method: String { winograd?.method.description ?? plan?.method ?? "" }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     let window = try ConvolutionWindow(
@@ -76,11 +79,16 @@ public struct Convolution: Instruction {
     let plan = ConvolutionPlan(
       window: window, groups: groups, runs: runs, input: input, weightType: type,
       columns: columns, store: store, preparation: preparation)
-    preparation.requestScratch(plan.scratchByteCount)
     self.plan = plan
+    winograd = WinogradPlan(window: window, direct: plan, x: x, weights: weights, &preparation)
+    preparation.requestScratch(winograd?.scratchByteCount ?? plan.scratchByteCount)
   }
 
   public func execute(_ context: borrowing ExecutionContext) {
-    plan?.execute(context, x: x, weights: weights)
+    if let winograd {
+      winograd.execute(context, x: x)
+    } else {
+      plan?.execute(context, x: x, weights: weights)
+    }
   }
 }

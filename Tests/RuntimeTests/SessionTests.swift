@@ -1,4 +1,5 @@
 import Instructions
+import Kernels
 import Tensors
 import Testing
 
@@ -153,6 +154,45 @@ import Testing
     #expect(memory.ioByteCount == 24 + 48)
     #expect(memory.arenaByteCount >= 24)
     #expect(memory.scratchByteCount == 0)
+  }
+
+  @Test(.enabled(if: ISA.avx2.isAvailable))
+  func `makes weights in other forms once, and counts them`() throws {
+    var program = Program()
+    program.tensors = [
+      TensorSpec(name: "x", type: .float32, shape: [1, 24, 24, 16]),
+      TensorSpec(name: "w", type: .float32, shape: [1, 144, 16]),
+      TensorSpec(name: "y", type: .float32, shape: [1, 24, 24, 16]),
+    ]
+    var convolution = Convolution()
+    (convolution.x, convolution.weights, convolution.y) = (Operand(0), Operand(1), Operand(2))
+    (convolution.kernel, convolution.pads) = ([3, 3], [1, 1, 1, 1])
+    program.instructions = [convolution]
+    program.origins = ["conv"]
+    program.inputs = [
+      Program.Port(
+        name: "x", type: .float32, shape: program.tensors[0].shape, operand: Operand(0))
+    ]
+    program.outputs = [
+      Program.Port(
+        name: "y", type: .float32, shape: program.tensors[2].shape, operand: Operand(2))
+    ]
+    let weights = TensorBuffer([1, 144, 16], (0..<2304).map { Float($0 % 17) / 16 - 0.5 })
+    let x = TensorBuffer([1, 24, 24, 16], (0..<9216).map { Float($0 % 23) / 16 - 0.5 })
+    var results: [[Float]] = []
+    for threads in 1...2 {
+      let session = try Evaluation.session(
+        program, constants: [Operand(1): weights], threads: threads)
+      #expect(session.memory.derivedWeightByteCount == 36 * 16 * 16 * 4)
+      #expect(try session.trace().steps[0].method == "winograd 4x4")
+      results.append(try #require(session.run([x])[0].floats()))
+    }
+    #expect(results[0] == results[1])
+    let portable = try Evaluation.session(
+      program, constants: [Operand(1): weights], isas: [.portable])
+    #expect(portable.memory.derivedWeightByteCount == 0)
+    let direct = try #require(portable.run([x])[0].floats())
+    #expect(zip(direct, results[0]).allSatisfy { abs($0 - $1) < 1e-3 })
   }
 
   @Test func `an arena too large for the machine is an error with numbers`() throws {

@@ -1,0 +1,380 @@
+// The Winograd transforms on vectors of channels: a two-dimensional transform is a one-dimensional
+// one of every column, then of every row.
+//
+// Included by x86_<isa>.c after the lanes of its ISA, with MULTIPLY_ADD(a, b, c) = a b + c and
+// SPLAT(x). STORE(p, type, i, x) may replace the lanes' `store`.
+
+#ifndef STORE
+#define STORE(p, type, i, x) store(p, type, i, x)
+#endif
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+enum {
+  // Tiles of a line that are transformed together: neighbours share two columns.
+  GROUP = 4,
+  MOST = 6,  // positions along an axis
+};
+
+// o = Bᵀ d
+INLINE void input_line(V *o, const V *d, const int tile) {
+  if (tile == 2) {
+    o[0] = d[0] - d[2];
+    o[1] = d[1] + d[2];
+    o[2] = d[2] - d[1];
+    o[3] = d[1] - d[3];
+    return;
+  }
+  const V four = SPLAT(4.0f), minus_four = SPLAT(-4.0f), minus_five = SPLAT(-5.0f);
+  const V two = SPLAT(2.0f), minus_two = SPLAT(-2.0f);
+  V a = MULTIPLY_ADD(minus_four, d[2], d[4]), b = MULTIPLY_ADD(minus_four, d[1], d[3]);
+  V c = d[4] - d[2], e = d[3] - d[1];
+  o[0] = MULTIPLY_ADD(four, d[0], MULTIPLY_ADD(minus_five, d[2], d[4]));
+  o[1] = a + b;
+  o[2] = a - b;
+  o[3] = MULTIPLY_ADD(two, e, c);
+  o[4] = MULTIPLY_ADD(minus_two, e, c);
+  o[5] = MULTIPLY_ADD(four, d[1], MULTIPLY_ADD(minus_five, d[3], d[5]));
+}
+
+// o = Aᵀ m
+INLINE void output_line(V *o, const V *m, const int tile) {
+  if (tile == 2) {
+    o[0] = (m[0] + m[1]) + m[2];
+    o[1] = (m[1] - m[2]) - m[3];
+    return;
+  }
+  V s = m[1] + m[2], d = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+  o[0] = (m[0] + s) + s2;
+  o[1] = MULTIPLY_ADD(SPLAT(2.0f), d2, d);
+  o[2] = MULTIPLY_ADD(SPLAT(4.0f), s2, s);
+  o[3] = MULTIPLY_ADD(SPLAT(8.0f), d2, d + m[5]);
+}
+
+// o = G g
+INLINE void weight_line(V *o, const V *g, const int tile) {
+  if (tile == 2) {
+    V s = (g[0] + g[2]) * 0.5f, half = g[1] * 0.5f;
+    o[0] = g[0];
+    o[1] = s + half;
+    o[2] = s - half;
+    o[3] = g[2];
+    return;
+  }
+  V s = g[0] + g[2], t = g[0] + g[2] * 4.0f;
+  o[0] = g[0] * 0.25f;
+  o[1] = (s + g[1]) * (-1.0f / 6);
+  o[2] = (s - g[1]) * (-1.0f / 6);
+  o[3] = (t + g[1] * 2.0f) * (1.0f / 24);
+  o[4] = (t - g[1] * 2.0f) * (1.0f / 24);
+  o[5] = g[2];
+}
+
+// MARK: Input
+
+// Tiles next to each other in one line of tiles.
+struct input_place {
+  ptrdiff_t row, column;  // of the first tile
+  ptrdiff_t count;        // at most GROUP
+  ptrdiff_t at;           // tiles from the first of V
+};
+
+// The last arguments are constants where this is inlined; whole: no line lies outside x.
+INLINE void input_group(
+    const struct apus_winograd_input *w, const struct input_place *at, const int tile,
+    const int x_type, const int v_type, const int whole) {
+  const int n = tile + 2;
+  V lines[(GROUP * 4 + 2) * MOST];
+  const ptrdiff_t top = at->row * tile - w->pad_top, left = at->column * tile - w->pad_left;
+  const ptrdiff_t columns = at->count * tile + 2;
+  for (ptrdiff_t c = 0; c < w->channels; c += LANES) {
+    const size_t count = (size_t)(w->channels - c < LANES ? w->channels - c : LANES);
+    for (ptrdiff_t j = 0; j < columns; j++) {
+      V d[MOST], o[MOST];
+      const ptrdiff_t x = left + j;
+      if (x < 0 || x >= w->width) {
+        UNROLL for (int i = 0; i < n; i++) lines[j * n + i] = M(splat)(0.0f);
+        continue;
+      }
+      const ptrdiff_t from = (top * w->width + x) * w->x_pixel + c;
+      UNROLL for (int i = 0; i < n; i++) {
+        const ptrdiff_t place = from + i * w->width * w->x_pixel;
+        if (!whole && (top + i < 0 || top + i >= w->height)) {
+          d[i] = M(splat)(0.0f);
+        } else if (count == LANES) {
+          d[i] = load(w->x, x_type, (size_t)place);
+        } else {
+          d[i] = load_part(w->x, x_type, (size_t)place, count);
+        }
+      }
+      input_line(o, d, tile);
+      UNROLL for (int i = 0; i < n; i++) lines[j * n + i] = o[i];
+    }
+    for (ptrdiff_t t = 0; t < at->count; t++) {
+      const size_t to = (size_t)((at->at + t) * w->v_tile + c);
+      UNROLL for (int i = 0; i < n; i++) {
+        V d[MOST], o[MOST];
+        UNROLL for (int k = 0; k < n; k++) d[k] = lines[(t * tile + k) * n + i];
+        input_line(o, d, tile);
+        UNROLL for (int k = 0; k < n; k++) {
+          STORE(w->v, v_type, to + (size_t)((i * n + k) * w->v_position), o[k]);
+        }
+      }
+    }
+  }
+  // Where vectors are shorter than 16: the zeros behind the channels.
+  const ptrdiff_t done = (w->channels + LANES - 1) / LANES * LANES;
+  for (ptrdiff_t c = done; c < (w->channels + 15) / 16 * 16; c += LANES) {
+    for (ptrdiff_t t = 0; t < at->count; t++) {
+      for (int p = 0; p < n * n; p++) {
+        const ptrdiff_t to = (at->at + t) * w->v_tile + p * w->v_position + c;
+        STORE(w->v, v_type, (size_t)to, M(splat)(0.0f));
+      }
+    }
+  }
+}
+
+#define INPUT_GROUP(name, tile, x_type, v_type)                                           \
+  static __attribute__((noinline)) void name(                                             \
+      const struct apus_winograd_input *w, const struct input_place *at) {                \
+    const ptrdiff_t top = at->row * tile - w->pad_top;                                    \
+    if (top >= 0 && top + tile + 2 <= w->height) {                                        \
+      input_group(w, at, tile, x_type, v_type, 1);                                        \
+    } else {                                                                              \
+      input_group(w, at, tile, x_type, v_type, 0);                                        \
+    }                                                                                     \
+  }
+INPUT_GROUP(input_4_float32, 4, APUS_FLOAT32, APUS_FLOAT32)
+INPUT_GROUP(input_4_bfloat16, 4, APUS_BFLOAT16, APUS_FLOAT32)
+INPUT_GROUP(input_2_float32, 2, APUS_FLOAT32, APUS_FLOAT32)
+INPUT_GROUP(input_2_bfloat16, 2, APUS_BFLOAT16, APUS_FLOAT32)
+INPUT_GROUP(input_2_rounded, 2, APUS_FLOAT32, APUS_BFLOAT16)
+INPUT_GROUP(input_2_halves, 2, APUS_BFLOAT16, APUS_BFLOAT16)
+#undef INPUT_GROUP
+
+void ISA_NAME(apus_winograd_input)(const struct apus_winograd_input *w) {
+  void (*run)(const struct apus_winograd_input *, const struct input_place *);
+  const int wide = w->x_type == APUS_FLOAT32;
+  if (w->tile == 4) {
+    run = wide ? input_4_float32 : input_4_bfloat16;
+  } else if (w->v_type == APUS_FLOAT32) {
+    run = wide ? input_2_float32 : input_2_bfloat16;
+  } else {
+    run = wide ? input_2_rounded : input_2_halves;
+  }
+  const ptrdiff_t end = w->first + w->count;
+  for (ptrdiff_t tile = w->first; tile < end;) {
+    struct input_place at = {
+        tile / w->tile_columns, tile % w->tile_columns, w->tile_columns, tile - w->first};
+    at.count -= at.column;
+    if (at.count > GROUP) at.count = GROUP;
+    if (at.count > end - tile) at.count = end - tile;
+    run(w, &at);
+    tile += at.count;
+  }
+}
+
+// MARK: Output
+
+// How results are finished, where that takes no more than a clamp.
+struct output_finish {
+  int simple;
+  V low, high;
+};
+
+// A tile, and how much of it lies inside y.
+struct output_place {
+  ptrdiff_t pixel;  // of the first in y
+  ptrdiff_t lines, pixels;
+};
+
+// Adds the residual, applies the function and stores what lies inside y.
+static __attribute__((noinline)) void finish_tile(
+    const struct apus_winograd_output *w, const struct output_place *at, ptrdiff_t c, V *sums,
+    const int tile) {
+  const size_t count = (size_t)(w->columns - c < LANES ? w->columns - c : LANES);
+  const struct apus_activation activation = w->activation;
+  V others[16];
+  if (w->residual) {
+    for (ptrdiff_t i = 0; i < at->lines; i++) {
+      const ptrdiff_t from = (at->pixel + i * w->y_width) * w->residual_pixel + c;
+      for (ptrdiff_t k = 0; k < at->pixels; k++) {
+        const size_t place = (size_t)(from + k * w->residual_pixel);
+        others[i * tile + k] = count == LANES
+                                   ? load(w->residual, w->residual_type, place)
+                                   : load_part(w->residual, w->residual_type, place, count);
+        if (!w->residual_last) sums[i * tile + k] = sums[i * tile + k] + others[i * tile + k];
+      }
+    }
+  }
+  if (activation.function == APUS_SWISH) {
+    for (int i = 0; i < tile * tile; i++) {
+      sums[i] = sums[i] * M(sigmoid)(sums[i] * activation.alpha);
+    }
+  } else if (activation.function != APUS_IDENTITY) {
+    for (int i = 0; i < tile * tile; i++) sums[i] = M(apply)(sums[i], &activation);
+  }
+  for (ptrdiff_t i = 0; i < at->lines; i++) {
+    const ptrdiff_t to = (at->pixel + i * w->y_width) * w->y_pixel + c;
+    for (ptrdiff_t k = 0; k < at->pixels; k++) {
+      V x = sums[i * tile + k];
+      if (w->residual && w->residual_last) x = x + others[i * tile + k];
+      const size_t place = (size_t)(to + k * w->y_pixel);
+      if (count == LANES) {
+        STORE(w->y, w->y_type, place, x);
+      } else {
+        store_part(w->y, w->y_type, place, count, x);
+      }
+    }
+  }
+}
+
+INLINE void output_tile(
+    const struct apus_winograd_output *w, const struct output_finish *finish,
+    const struct output_place *at, const float *m, const int tile, const int y_type) {
+  const int n = tile + 2;
+  const int whole = finish->simple && at->lines == tile && at->pixels == tile;
+  for (ptrdiff_t c = 0; c < w->columns; c += LANES) {
+    V lines[4 * MOST];
+    UNROLL for (int k = 0; k < n; k++) {
+      V d[MOST], o[4];
+      UNROLL for (int i = 0; i < n; i++) {
+        d[i] = load(m, APUS_FLOAT32, (size_t)((i * n + k) * w->m_position + c));
+      }
+      output_line(o, d, tile);
+      UNROLL for (int i = 0; i < tile; i++) lines[i * n + k] = o[i];
+    }
+    const V bias = w->bias ? load(w->bias, APUS_FLOAT32, (size_t)c) : M(splat)(0.0f);
+    V sums[16];
+    UNROLL for (int i = 0; i < tile; i++) {
+      V o[4];
+      output_line(o, lines + i * n, tile);
+      UNROLL for (int k = 0; k < tile; k++) sums[i * tile + k] = o[k] + bias;
+    }
+    if (!whole || w->columns - c < LANES) {
+      UNROLL for (int i = 0; i < tile * tile; i++) {
+        sums[i] = M(min)(finish->high, M(max)(finish->low, sums[i]));
+      }
+      finish_tile(w, at, c, sums, tile);
+      continue;
+    }
+    UNROLL for (int i = 0; i < tile; i++) {
+      const ptrdiff_t to = (at->pixel + i * w->y_width) * w->y_pixel + c;
+      UNROLL for (int k = 0; k < tile; k++) {
+        V x = M(min)(finish->high, M(max)(finish->low, sums[i * tile + k]));
+        STORE(w->y, y_type, (size_t)(to + k * w->y_pixel), x);
+      }
+    }
+  }
+}
+
+#define OUTPUT_TILE(name, tile, y_type)                                                \
+  static __attribute__((noinline)) void name(                                          \
+      const struct apus_winograd_output *w, const struct output_finish *finish,        \
+      const struct output_place *at, const float *m) {                                 \
+    output_tile(w, finish, at, m, tile, y_type);                                       \
+  }
+OUTPUT_TILE(output_4_float32, 4, APUS_FLOAT32)
+OUTPUT_TILE(output_4_bfloat16, 4, APUS_BFLOAT16)
+OUTPUT_TILE(output_2_float32, 2, APUS_FLOAT32)
+OUTPUT_TILE(output_2_bfloat16, 2, APUS_BFLOAT16)
+#undef OUTPUT_TILE
+
+void ISA_NAME(apus_winograd_output)(const struct apus_winograd_output *w) {
+  struct output_finish finish = {
+      w->residual == NULL, M(splat)(-__builtin_inff()), M(splat)(__builtin_inff())};
+  switch (w->activation.function) {
+    case APUS_IDENTITY: break;
+    case APUS_RELU: if (finish.simple) finish.low = M(splat)(0.0f); break;
+    case APUS_CLIP:
+      if (!finish.simple) break;
+      finish.low = M(splat)(w->activation.alpha);
+      finish.high = M(splat)(w->activation.beta);
+      break;
+    default: finish.simple = 0; break;
+  }
+  const int wide = w->y_type == APUS_FLOAT32;
+  void (*run)(
+      const struct apus_winograd_output *, const struct output_finish *,
+      const struct output_place *, const float *) =
+      w->tile == 4 ? (wide ? output_4_float32 : output_4_bfloat16)
+                   : (wide ? output_2_float32 : output_2_bfloat16);
+  const ptrdiff_t tile = (ptrdiff_t)w->tile;
+  for (ptrdiff_t index = 0; index < w->count; index++) {
+    const ptrdiff_t line = (w->first + index) / w->tile_columns * tile;
+    const ptrdiff_t pixel = (w->first + index) % w->tile_columns * tile;
+    struct output_place at = {line * w->y_width + pixel, w->y_height - line, w->y_width - pixel};
+    if (at.lines > tile) at.lines = tile;
+    if (at.pixels > tile) at.pixels = tile;
+    run(w, &finish, &at, w->m + index * w->m_tile);
+  }
+}
+
+// MARK: Weights
+
+// Sixteen columns of row k of a packed panel, from `lane` on.
+INLINE V weight(const struct apus_winograd_weights *w, size_t panel, size_t k, size_t lane) {
+  const size_t depth = 3 * w->run_length;
+  if (w->source_type == APUS_FLOAT32) {
+    return load(w->source, APUS_FLOAT32, (panel * depth + k) * 16 + lane);
+  }
+  M(u) pairs;
+  const uint16_t *source =
+      (const uint16_t *)w->source + (panel * depth + k / 2 * 2) * 16 + lane * 2;
+  __builtin_memcpy(&pairs, source, sizeof pairs);
+  return (V)(k % 2 ? pairs & 0xffff0000u : pairs << 16);
+}
+
+INLINE void weight_tile(
+    const struct apus_winograd_weights *w, size_t panel, size_t c, size_t lane, V *u,
+    const int tile) {
+  const int n = tile + 2;
+  V lines[MOST * 3];
+  UNROLL for (int x = 0; x < 3; x++) {
+    V g[3], o[MOST];
+    UNROLL for (int y = 0; y < 3; y++) {
+      g[y] = weight(w, panel, (size_t)y * w->run_length + (size_t)x * w->channels + c, lane);
+    }
+    weight_line(o, g, tile);
+    UNROLL for (int i = 0; i < n; i++) lines[i * 3 + x] = o[i];
+  }
+  UNROLL for (int i = 0; i < n; i++) weight_line(u + i * n, lines + i * 3, tile);
+}
+
+INLINE void weights_of(const struct apus_winograd_weights *w, const int tile) {
+  const size_t positions = (size_t)((tile + 2) * (tile + 2));
+  const int pairs = w->target_type == APUS_BFLOAT16;
+  const size_t step = pairs ? 2 : 1;
+  const size_t depth = (w->channels + step - 1) / step * step;
+  const size_t position = w->panels * depth * 16;
+  for (size_t panel = 0; panel < w->panels; panel++) {
+    for (size_t c = 0; c < w->channels; c += step) {
+      for (size_t lane = 0; lane < 16; lane += LANES) {
+        V u[MOST * MOST], odd[MOST * MOST];
+        weight_tile(w, panel, c, lane, u, tile);
+        if (!pairs) {
+          float *to = (float *)w->target + (panel * depth + c) * 16 + lane;
+          for (size_t p = 0; p < positions; p++) STORE(to, APUS_FLOAT32, p * position, u[p]);
+          continue;
+        }
+        if (c + 1 < w->channels) {
+          weight_tile(w, panel, c + 1, lane, odd, tile);
+        } else {
+          for (size_t p = 0; p < positions; p++) odd[p] = M(splat)(0.0f);
+        }
+        uint16_t *to = (uint16_t *)w->target + (panel * depth + c) * 16 + lane * 2;
+        for (size_t p = 0; p < positions; p++) {
+          M(u) both = M(bfloat16)(u[p]) | M(bfloat16)(odd[p]) << 16;
+          __builtin_memcpy(to + p * position, &both, sizeof both);
+        }
+      }
+    }
+  }
+}
+
+void ISA_NAME(apus_winograd_weights)(const struct apus_winograd_weights *w) {
+  if (w->tile == 4) {
+    weights_of(w, 4);
+  } else {
+    weights_of(w, 2);
+  }
+}

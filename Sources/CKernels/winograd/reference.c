@@ -1,0 +1,7 @@
+// The Winograd transforms in portable C.
+#include "winograd.h"
+
+#include "../math/lanes_reference.h"
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#define SPLAT(x) M(splat)(x)
+#include "generic.h"

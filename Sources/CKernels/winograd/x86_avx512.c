@@ -1,0 +1,12 @@
+// The Winograd transforms, AVX-512.
+#if defined(__x86_64__)
+#include "winograd.h"
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#include "../math/lanes_avx512.h"
+#define MULTIPLY_ADD(a, b, c) ((V)_mm512_fmadd_ps(a, b, c))
+#define SPLAT(x) _mm512_set1_ps(x)
+#include "generic.h"
+#pragma clang attribute pop
+#endif
