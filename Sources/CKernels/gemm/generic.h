@@ -1,17 +1,22 @@
 // The matrix product on vectors: tiles of up to GEMM_MAX_ROWS rows by up to GEMM_MAX_PANELS
-// panels, held in registers over the whole K; the loop over rows is in here too, so that one
-// tile's stores overlap the next one's loads.
+// panels, held in registers over the whole K. The loop over rows is in here too, so that one tile's
+// stores overlap the next one's loads; where the rows of a tile lie in one line of the grid, they
+// are addressed by their stride, which costs nothing per tile.
 //
 // Included by x86_<isa>.c, once per kernel, which defines
 //   GEMM(name)          the name's suffix
 //   GEMM_INPUT          the C type of an element of A and B
 //   GEMM_STEP           elements of K per multiply-add of a B vector: 1, or 2 (bfloat16 pairs)
 //   GEMM_MAX_PANELS     panels per tile, at most 4
-//   GEMM_MAX_ROWS(n)    rows per tile of n panels
-//   GEMM_TILES          the cases of the tile switch: TILE(rows, panels) for all of them
+//   GEMM_ROW_LIMIT      rows per tile at most; GEMM_MAX_ROWS(n): of n panels
+//   GEMM_TILES          TILE(rows, panels) for all tiles
 //   GEMM_STORE(y, x)    stores a whole vector as GEMM_INPUT
+//   GEMM_STORE_TWO      if defined: (y, a, b) stores two vectors that follow each other
 //   GEMM_MULTIPLY(...)  acc[rows][vectors] += A × B for one step, see x86_avx512.c
-// and, per ISA, MATH (the names of math_<isa>.h) and STORE_BFLOAT16, STORE_SOME.
+//   GEMM_APPLY(x, f)    the functions of results that stay float32
+//   GEMM_APPLY_ROUGH(x, f)  those of results that become bfloat16
+// and, per ISA, MATH (the names of math_<isa>.h), LESSER and GREATER (the second operand where one
+// is a NaN), STORE_SOME, LOAD_SOME, STORE_BFLOAT16 and LOAD_BFLOAT16.
 
 #define VECTOR MATH(v)
 #define INLINE static inline __attribute__((always_inline))
@@ -19,180 +24,455 @@
 enum {
   GEMM(lanes) = sizeof(VECTOR) / sizeof(float),
   GEMM(per_panel) = 16 / GEMM(lanes),
+  GEMM(is_float32) = sizeof(GEMM_INPUT) == sizeof(float),
+  // Bytes of weights that are fetched for every four steps of K.
+  GEMM(fetched) = 128,
+  GEMM(far) = 512 * 1024,
 };
+#define LANES GEMM(lanes)
 
 // The rows of one tile.
 struct GEMM(rows) {
-  const GEMM_INPUT *a[GEMM_ROW_LIMIT];
-  ptrdiff_t y[GEMM_ROW_LIMIT];         // element offsets
-  ptrdiff_t residual[GEMM_ROW_LIMIT];  // element offsets
+  const GEMM_INPUT *a[GEMM_ROW_LIMIT];  // strided: a[0] only
+  ptrdiff_t y[GEMM_ROW_LIMIT];          // element offsets; strided: y[0] only
+  ptrdiff_t residual[GEMM_ROW_LIMIT];
+  // Weights to fetch into the L2 cache meanwhile; where there are none, the step is 0.
+  const char *fetch;
+  ptrdiff_t fetch_step;
 };
 
-// How a call's sums become results, where that takes no more than a clamp.
-struct GEMM(finish) {
-  int simple;  // no residual, no scale, no function but a clamp, y of the type of A and B
+// What the tiles of one block share: all rows by some panels.
+typedef void (*GEMM(function))(float *sums, size_t count, const struct apus_gemm *);
+struct GEMM(block) {
+  const struct apus_gemm *g;
+  const GEMM_INPUT *b;
+  size_t column;
+  size_t columns;  // of the block; a multiple of 16 but for the last one
+  int direct;        // whether the types are those that are stored from registers
+  int lower, upper;  // whether the function is a bound
   float low, high;
+  GEMM(function) function;  // null: none, or a bound
+  int far;         // y is so large that it comes from beyond the L2 cache
+  size_t next;     // bytes of weights behind its own that the next block reads
+  size_t fetched;  // of them
 };
 
-INLINE void GEMM(store)(const struct apus_gemm *g, ptrdiff_t at, VECTOR x, size_t count) {
-  if (g->y_type == APUS_FLOAT32) {
-    float *y = (float *)g->y + at;
-    if (count >= GEMM(lanes)) {
-      __builtin_memcpy(y, &x, sizeof x);
-    } else {
-      STORE_SOME(y, x, count);
-    }
+INLINE VECTOR GEMM(load)(const float *p) {
+  VECTOR x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+
+INLINE VECTOR GEMM(load_any)(const void *base, ptrdiff_t at, uint32_t type, size_t count) {
+  if (type == APUS_BFLOAT16) return LOAD_BFLOAT16((const uint16_t *)base + at, count);
+  const float *x = (const float *)base + at;
+  return count >= LANES ? GEMM(load)(x) : LOAD_SOME(x, count);
+}
+
+INLINE void GEMM(store_any)(void *base, ptrdiff_t at, uint32_t type, VECTOR x, size_t count) {
+  if (type == APUS_BFLOAT16) {
+    STORE_BFLOAT16((uint16_t *)base + at, x, count);
+  } else if (count >= LANES) {
+    __builtin_memcpy((float *)base + at, &x, sizeof x);
   } else {
-    STORE_BFLOAT16((uint16_t *)g->y + at, x, count);
+    STORE_SOME((float *)base + at, x, count);
   }
 }
 
-INLINE VECTOR GEMM(residual)(const struct apus_gemm *g, ptrdiff_t at, size_t count) {
-  if (count > GEMM(lanes)) count = GEMM(lanes);
-  return g->residual_type == APUS_FLOAT32
-             ? LOAD_SOME((const float *)g->residual + at, count)
-             : LOAD_BFLOAT16((const uint16_t *)g->residual + at, count);
-}
-
-// Finishes a tile whose sums lie in `sums` [rows][panels * 16].
+// The general store: finishes a tile whose sums, scaled and with the bias, lie in `sums`
+// [rows][panels * 16].
 static __attribute__((noinline)) void GEMM(finish_tile)(
-    const struct apus_gemm *g, const struct GEMM(rows) * at, const float *sums, size_t rows,
-    size_t panels, size_t column) {
+    const struct GEMM(block) * block, const struct GEMM(rows) * at, const float *sums, size_t rows,
+    size_t panels, int strided) {
+  const struct apus_gemm *g = block->g;
   const struct apus_activation activation = g->activation;
-  const int scaled = g->scale != 1.0f;
-  const VECTOR scale = MATH(splat)(g->scale);
-  size_t columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
+  const uint32_t y_type = g->y_type, residual_type = g->residual_type;
+  const int first = g->residual != NULL && !g->residual_last;
+  const int last = g->residual != NULL && g->residual_last;
   for (size_t i = 0; i < rows; i++) {
-    for (size_t n = 0; n < columns; n += GEMM(lanes)) {
-      VECTOR x;
-      __builtin_memcpy(&x, sums + i * panels * 16 + n, sizeof x);
-      if (scaled) {
-        x = x * scale;
-        if (g->bias) {
-          VECTOR bias;
-          __builtin_memcpy(&bias, g->bias + column + n, sizeof bias);
-          x = x + bias;
-        }
+    const size_t k = strided ? 0 : i;
+    const ptrdiff_t step = strided ? (ptrdiff_t)i : 0;
+    const ptrdiff_t to = at->y[k] + step * g->y_pixel + (ptrdiff_t)block->column;
+    const ptrdiff_t from = at->residual[k] + step * g->residual_pixel + (ptrdiff_t)block->column;
+    for (size_t j = 0; j < block->columns; j += LANES) {
+      const size_t count = block->columns - j;
+      VECTOR x = GEMM(load)(sums + i * panels * 16 + j), other = MATH(splat)(0.0f);
+      if (first || last) {
+        other = GEMM(load_any)(g->residual, from + (ptrdiff_t)j, residual_type, count);
       }
-      VECTOR other = MATH(splat)(0.0f);
-      if (g->residual) {
-        other = GEMM(residual)(g, at->residual[i] + (ptrdiff_t)(column + n), columns - n);
-        if (!g->residual_last) x = x + other;
+      if (first) x = x + other;
+      if (y_type == APUS_BFLOAT16) {
+        x = GEMM_APPLY_ROUGH(x, &activation);
+      } else {
+        x = GEMM_APPLY(x, &activation);
       }
-      x = MATH(apply)(x, &activation);
-      if (g->residual && g->residual_last) x = x + other;
-      GEMM(store)(g, at->y[i] + (ptrdiff_t)(column + n), x, columns - n);
+      if (last) x = x + other;
+      GEMM(store_any)(g->y, to + (ptrdiff_t)j, y_type, x, count);
     }
   }
 }
 
-// One tile: `rows` rows by `panels` panels; both are constants where this is inlined.
-INLINE void GEMM(tile)(
-    const struct apus_gemm *g, const struct GEMM(rows) * at, const struct GEMM(finish) * finish,
-    const GEMM_INPUT *b, size_t panel_stride, size_t column, const int rows, const int panels) {
+// Applies a function to the sums of a tile, which lie together.
+#define APPLY(name, constant)                                                            \
+  static __attribute__((noinline)) void GEMM(name)(                                      \
+      float *sums, size_t count, const struct apus_gemm *g) {                            \
+    const struct apus_activation f = {constant, g->activation.alpha, g->activation.beta}; \
+    if (g->y_type == APUS_BFLOAT16) {                                                    \
+      for (size_t i = 0; i < count; i += LANES) {                                        \
+        const VECTOR x = GEMM_APPLY_ROUGH(GEMM(load)(sums + i), &f);                     \
+        __builtin_memcpy(sums + i, &x, sizeof x);                                        \
+      }                                                                                  \
+    } else {                                                                             \
+      for (size_t i = 0; i < count; i += LANES) {                                        \
+        const VECTOR x = GEMM_APPLY(GEMM(load)(sums + i), &f);                           \
+        __builtin_memcpy(sums + i, &x, sizeof x);                                        \
+      }                                                                                  \
+    }                                                                                    \
+  }
+APPLY(apply_any, g->activation.function)
+APPLY(apply_sigmoid, APUS_SIGMOID)
+APPLY(apply_swish, APUS_SWISH)
+APPLY(apply_hard_swish, APUS_HARD_SWISH)
+APPLY(apply_gelu, APUS_GELU)
+APPLY(apply_gelu_tanh, APUS_GELU_TANH)
+#undef APPLY
+
+// The columns from vector j of a block on.
+#define COUNT(j) (columns > (size_t)(j) * LANES ? columns - (size_t)(j) * LANES : 0)
+
+// Adds a residual of y's type. The arguments after `acc` are constants where this is inlined.
+INLINE void GEMM(add_residual)(
+    const struct GEMM(block) * block, const struct GEMM(rows) * at,
+    VECTOR (*acc)[GEMM_MAX_PANELS * GEMM(per_panel)], const int rows, const int panels,
+    const int strided) {
+  const struct apus_gemm *g = block->g;
   const int vectors = panels * GEMM(per_panel);
-  (void)panel_stride;
+  const size_t columns = block->columns;
+  const int whole = columns == (size_t)panels * 16;
+  const uint32_t type = GEMM(is_float32) ? APUS_FLOAT32 : APUS_BFLOAT16;
+  UNROLL for (int i = 0; i < rows; i++) {
+    const GEMM_INPUT *r = (const GEMM_INPUT *)g->residual + block->column +
+        (strided ? at->residual[0] + i * g->residual_pixel : at->residual[i]);
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const size_t count = j < vectors - GEMM(per_panel) || whole ? LANES : COUNT(j);
+      acc[i][j] = acc[i][j] + GEMM(load_any)(r, j * LANES, type, count);
+    }
+  }
+}
+
+// Stores a tile from registers. The arguments after `acc` are constants where this is inlined.
+INLINE void GEMM(store_tile)(
+    const struct GEMM(block) * block, const struct GEMM(rows) * at,
+    VECTOR (*acc)[GEMM_MAX_PANELS * GEMM(per_panel)], const int rows, const int panels,
+    const int strided) {
+  const struct apus_gemm *g = block->g;
+  const int vectors = panels * GEMM(per_panel);
+  const size_t columns = block->columns;
+  const int whole = columns == (size_t)panels * 16;
+  // The vectors that are whole in any block.
+  const int full = vectors - GEMM(per_panel);
+  if (block->lower) {
+    const VECTOR low = MATH(splat)(block->low);
+    UNROLL for (int i = 0; i < rows; i++) {
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = GREATER(low, acc[i][j]);
+    }
+  }
+  if (block->upper) {
+    const VECTOR high = MATH(splat)(block->high);
+    UNROLL for (int i = 0; i < rows; i++) {
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = LESSER(high, acc[i][j]);
+    }
+  }
+  const ptrdiff_t size = g->y_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+  UNROLL for (int i = 0; i < rows; i++) {
+    char *base = (char *)g->y + size * ((ptrdiff_t)block->column +
+        (strided ? at->y[0] + i * g->y_pixel : at->y[i]));
+    if (!GEMM(is_float32) && g->y_type == APUS_FLOAT32) {
+      float *y = (float *)base;
+      UNROLL for (int j = 0; j < vectors; j++) {
+        const size_t count = j < full || whole ? LANES : COUNT(j);
+        GEMM(store_any)(y, j * LANES, APUS_FLOAT32, acc[i][j], count);
+      }
+      continue;
+    }
+    GEMM_INPUT *y = (GEMM_INPUT *)base;
+    UNROLL for (int j = 0; j < vectors; j++) {
+#ifdef GEMM_STORE_TWO
+      if (j + 1 < vectors && j % 2 == 0 && (j + 1 < full || whole)) {
+        GEMM_STORE_TWO(y + j * LANES, acc[i][j], acc[i][j + 1]);
+        continue;
+      }
+      if (j % 2 == 1 && (j < full || whole)) continue;
+#endif
+      if (j < full || whole) {
+        GEMM_STORE(y + j * LANES, acc[i][j]);
+      } else {
+        GEMM(store_any)(
+            y, j * LANES, GEMM(is_float32) ? APUS_FLOAT32 : APUS_BFLOAT16, acc[i][j], COUNT(j));
+      }
+    }
+  }
+}
+#undef COUNT
+
+// Fetches what the store of a tile will touch.
+INLINE void GEMM(fetch_store)(
+    const struct apus_gemm *g, const struct GEMM(rows) * at, size_t column, const int rows,
+    const int panels, const int strided) {
+  const ptrdiff_t y_size = g->y_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+  const ptrdiff_t size = g->residual_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+  const int line = sizeof(GEMM_INPUT) * 16 < 64 ? 2 : 1;
+  UNROLL for (int i = 0; i < rows; i++) {
+    const char *y = (const char *)g->y +
+        y_size * ((ptrdiff_t)column + (strided ? at->y[0] + i * g->y_pixel : at->y[i]));
+    UNROLL for (int j = 0; j < panels; j += line) __builtin_prefetch(y + 64 * (j / line), 1, 3);
+  }
+  if (!g->residual) return;
+  UNROLL for (int i = 0; i < rows; i++) {
+    const char *r = (const char *)g->residual +
+        size * ((ptrdiff_t)column +
+                (strided ? at->residual[0] + i * g->residual_pixel : at->residual[i]));
+    UNROLL for (int j = 0; j < panels; j += line) __builtin_prefetch(r + 64 * (j / line), 0, 3);
+  }
+}
+
+// One tile. `rows`, `panels` and `strided` are constants where this is inlined.
+INLINE void GEMM(tile)(
+    const struct GEMM(block) * block, const struct GEMM(rows) * at, const int rows,
+    const int panels, const int strided) {
+  const struct apus_gemm *g = block->g;
+  const int vectors = panels * GEMM(per_panel);
+  const size_t panel_step = g->panel_step;
+  (void)panel_step;
   VECTOR acc[GEMM_ROW_LIMIT][GEMM_MAX_PANELS * GEMM(per_panel)];
   UNROLL for (int j = 0; j < vectors; j++) {
     UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
   }
 
-  const GEMM_INPUT *a[GEMM_ROW_LIMIT];
-  UNROLL for (int i = 0; i < rows; i++) a[i] = at->a[i];
-  for (size_t r = 0; r < g->run_count; r++) {
-    ptrdiff_t k = g->runs[r];
-    const ptrdiff_t end = k + (ptrdiff_t)g->run_length;
-    for (; k < end; k += GEMM_STEP, b += GEMM_STEP * 16) {
-      GEMM_MULTIPLY(acc, a, k, b, panel_stride, rows, panels);
-    }
+  if (panels > 1 && block->far) {
+    GEMM(fetch_store)(g, at, block->column, rows, panels, strided);
   }
 
+  const GEMM_INPUT *b = block->b;
+  const ptrdiff_t step = g->a_pixel;
+  const size_t run_length = g->run_length;
+  const char *fetch = at->fetch;
+  const ptrdiff_t fetch_step = at->fetch_step;
+#define FETCH                                                              \
+  do {                                                                     \
+    __builtin_prefetch(fetch, 0, 2), __builtin_prefetch(fetch + 64, 0, 2); \
+    fetch += fetch_step;                                                   \
+  } while (0)
+  for (size_t r = 0; r < g->run_count; r++) {
+    const ptrdiff_t run = g->runs[r];
+    size_t k = 0;
+    if (strided) {
+      // Every third row has a pointer; the others are reached from it by the stride.
+      const GEMM_INPUT *a[(GEMM_ROW_LIMIT + 2) / 3];
+      UNROLL for (int i = 0; i < (rows + 2) / 3; i++) a[i] = at->a[0] + run + 3 * i * step;
+#define ROW(i) (a[(i) / 3] + (i) % 3 * step)
+      for (; k + 4 * GEMM_STEP <= run_length; k += 4 * GEMM_STEP) {
+        UNROLL for (int q = 0; q < 4; q++) {
+          GEMM_MULTIPLY(
+              acc, ROW, q * GEMM_STEP, b + 16 * GEMM_STEP * q, panel_step, rows, panels);
+        }
+        b += 64 * GEMM_STEP;
+        FETCH;
+        UNROLL for (int i = 0; i < (rows + 2) / 3; i++) {
+          a[i] += 4 * GEMM_STEP;
+          // Keeps the compiler from giving every row a pointer of its own.
+          __asm__("" : "+r"(a[i]));
+        }
+      }
+      for (; k < run_length; k += GEMM_STEP) {
+        GEMM_MULTIPLY(acc, ROW, 0, b, panel_step, rows, panels);
+        b += 16 * GEMM_STEP;
+        UNROLL for (int i = 0; i < (rows + 2) / 3; i++) {
+          a[i] += GEMM_STEP;
+          __asm__("" : "+r"(a[i]));
+        }
+      }
+#undef ROW
+    } else {
+      const GEMM_INPUT *const *a = at->a;
+#define ROW(i) (a[i] + run)
+      for (; k + 4 * GEMM_STEP <= run_length; k += 4 * GEMM_STEP, b += 64 * GEMM_STEP) {
+        UNROLL for (int q = 0; q < 4; q++) {
+          GEMM_MULTIPLY(
+              acc, ROW, (ptrdiff_t)k + q * GEMM_STEP, b + 16 * GEMM_STEP * q, panel_step, rows,
+              panels);
+        }
+        FETCH;
+      }
+      for (; k < run_length; k += GEMM_STEP, b += 16 * GEMM_STEP) {
+        GEMM_MULTIPLY(acc, ROW, (ptrdiff_t)k, b, panel_step, rows, panels);
+      }
+#undef ROW
+    }
+  }
+#undef FETCH
+
+  if (g->scale != 1.0f) {
+    const VECTOR scale = MATH(splat)(g->scale);
+    UNROLL for (int i = 0; i < rows; i++) {
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = acc[i][j] * scale;
+    }
+  }
   // Last, not first: a bias larger than the sum would cost bits in every step.
-  if (g->bias && g->scale == 1.0f) {
+  if (g->bias) {
     UNROLL for (int j = 0; j < vectors; j++) {
-      VECTOR bias;
-      __builtin_memcpy(&bias, g->bias + column + j * GEMM(lanes), sizeof bias);
+      const VECTOR bias = GEMM(load)(g->bias + block->column + j * LANES);
       UNROLL for (int i = 0; i < rows; i++) acc[i][j] = acc[i][j] + bias;
     }
   }
-
-  if (finish->simple && column + (size_t)panels * 16 <= g->columns) {
-    const VECTOR low = MATH(splat)(finish->low), high = MATH(splat)(finish->high);
-    UNROLL for (int i = 0; i < rows; i++) {
-      GEMM_INPUT *y = (GEMM_INPUT *)g->y + at->y[i] + column;
-      UNROLL for (int j = 0; j < vectors; j++) {
-        VECTOR x = MATH(min)(high, MATH(max)(low, acc[i][j]));
-        GEMM_STORE(y + j * GEMM(lanes), x);
-      }
-    }
-  } else {
-    _Alignas(64) float sums[GEMM_ROW_LIMIT * 16 * GEMM_MAX_PANELS];
-    UNROLL for (int i = 0; i < rows; i++) {
-      UNROLL for (int j = 0; j < vectors; j++) {
-        __builtin_memcpy(sums + (i * vectors + j) * GEMM(lanes), &acc[i][j], sizeof(VECTOR));
-      }
-    }
-    GEMM(finish_tile)(g, at, sums, (size_t)rows, (size_t)panels, column);
+  if (block->direct && !block->function) {
+    if (g->residual) GEMM(add_residual)(block, at, acc, rows, panels, strided);
+    GEMM(store_tile)(block, at, acc, rows, panels, strided);
+    return;
   }
+  if (block->direct && g->residual && !g->residual_last) {
+    GEMM(add_residual)(block, at, acc, rows, panels, strided);
+  }
+  _Alignas(64) float sums[GEMM_ROW_LIMIT * 16 * GEMM_MAX_PANELS];
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      __builtin_memcpy(sums + (i * vectors + j) * LANES, &acc[i][j], sizeof acc[i][j]);
+    }
+  }
+  if (!block->direct) {
+    GEMM(finish_tile)(block, at, sums, (size_t)rows, (size_t)panels, strided);
+    return;
+  }
+  block->function(sums, (size_t)rows * (size_t)panels * 16, g);
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      acc[i][j] = GEMM(load)(sums + (i * vectors + j) * LANES);
+    }
+  }
+  if (g->residual && g->residual_last) {
+    GEMM(add_residual)(block, at, acc, rows, panels, strided);
+  }
+  GEMM(store_tile)(block, at, acc, rows, panels, strided);
 }
 
-// All rows by `panels` panels from `column` on.
-static void GEMM(block)(
-    const struct apus_gemm *g, const struct GEMM(finish) * finish, size_t column, size_t panels) {
-  const size_t panel_stride = g->panel_step;
-  const GEMM_INPUT *b = (const GEMM_INPUT *)g->b + column / 16 * panel_stride;
+typedef void (*GEMM(tile_function))(const struct GEMM(block) *, const struct GEMM(rows) *);
+
+#define TILE(r, p)                                                            \
+  static __attribute__((noinline)) void GEMM(gather_##r##x##p)(               \
+      const struct GEMM(block) * block, const struct GEMM(rows) * at) {       \
+    GEMM(tile)(block, at, r, p, 0);                                           \
+  }                                                                           \
+  static __attribute__((noinline)) void GEMM(stride_##r##x##p)(               \
+      const struct GEMM(block) * block, const struct GEMM(rows) * at) {       \
+    GEMM(tile)(block, at, r, p, 1);                                           \
+  }
+GEMM_TILES
+#undef TILE
+
+#define TILE(r, p) [p - 1][r - 1] = {GEMM(gather_##r##x##p), GEMM(stride_##r##x##p)},
+static const GEMM(tile_function)
+    GEMM(tile_table)[GEMM_MAX_PANELS][GEMM_ROW_LIMIT][2] = {GEMM_TILES};
+#undef TILE
+
+// Some rows that follow each other in the grid: within one line, if strided.
+static void GEMM(tiles)(
+    struct GEMM(block) * block, size_t row, size_t left, size_t panels, int strided) {
+  const struct apus_gemm *g = block->g;
   const size_t most = GEMM_MAX_ROWS(panels);
-  size_t tiles = (g->count + most - 1) / most;
-  size_t left = g->count;
-  size_t line = g->first / g->width, pixel = g->first % g->width;
-  for (; tiles > 0; tiles--) {
+  size_t line = row / g->width, pixel = row % g->width;
+  const size_t fetched = g->run_length / (4 * GEMM_STEP) * g->run_count * GEMM(fetched);
+  for (size_t tiles = (left + most - 1) / most; tiles > 0; tiles--) {
     // Evenly split: never a tile of one row at the end.
     const size_t rows = (left + tiles - 1) / tiles;
     left -= rows;
     struct GEMM(rows) at;
-    for (size_t i = 0; i < rows; i++) {
+    const int fetches = block->fetched < block->next;
+    at.fetch = (const char *)block->b +
+        (fetches ? panels * g->panel_step * sizeof(GEMM_INPUT) + block->fetched : 0);
+    at.fetch_step = fetches ? GEMM(fetched) : 0;
+    block->fetched += fetched;
+    for (size_t i = 0; i < (strided ? 1 : rows); i++) {
       const ptrdiff_t l = (ptrdiff_t)line, p = (ptrdiff_t)pixel;
       at.a[i] = (const GEMM_INPUT *)g->a + l * g->a_line + p * g->a_pixel;
       at.y[i] = l * g->y_line + p * g->y_pixel;
       at.residual[i] = l * g->residual_line + p * g->residual_pixel;
-      if (++pixel == g->width) pixel = 0, line++;
+      pixel += strided ? rows : 1;
+      if (pixel >= g->width) pixel = 0, line++;
     }
-    switch (panels * GEMM_ROW_LIMIT + rows - 1) {
-#define TILE(r, p)                                                       \
-  case (p) * GEMM_ROW_LIMIT + (r) - 1:                                   \
-    GEMM(tile)(g, &at, finish, b, panel_stride, column, (r), (p)); \
-    break;
-      GEMM_TILES
-#undef TILE
-      default: break;
-    }
+    GEMM(tile_table)[panels - 1][rows - 1][strided](block, &at);
   }
 }
 
-void GEMM(apus_gemm)(const struct apus_gemm *g) {
-  const uint32_t own = sizeof(GEMM_INPUT) == sizeof(float) ? APUS_FLOAT32 : APUS_BFLOAT16;
-  struct GEMM(finish) finish = {
-      g->residual == NULL && g->scale == 1.0f && g->y_type == own, -__builtin_inff(),
-      __builtin_inff()};
+// Decides how sums become results.
+static void GEMM(prepare)(struct GEMM(block) * block) {
+  const struct apus_gemm *g = block->g;
+  const uint32_t own = GEMM(is_float32) ? APUS_FLOAT32 : APUS_BFLOAT16;
+  block->direct = (g->y_type == own || g->y_type == APUS_FLOAT32) &&
+      (!g->residual || g->residual_type == own);
   switch (g->activation.function) {
-    case APUS_IDENTITY: break;
-    case APUS_RELU: finish.low = 0.0f; break;
+    case APUS_IDENTITY: return;
+    case APUS_RELU: block->lower = 1; break;
     case APUS_CLIP:
-      finish.low = g->activation.alpha;
-      finish.high = g->activation.beta;
+      block->lower = block->upper = 1;
+      block->low = g->activation.alpha;
+      block->high = g->activation.beta;
       break;
-    default: finish.simple = 0; break;
+    case APUS_SIGMOID: block->function = GEMM(apply_sigmoid); break;
+    case APUS_SWISH: block->function = GEMM(apply_swish); break;
+    case APUS_HARD_SWISH: block->function = GEMM(apply_hard_swish); break;
+    case APUS_GELU: block->function = GEMM(apply_gelu); break;
+    case APUS_GELU_TANH: block->function = GEMM(apply_gelu_tanh); break;
+    default: block->function = GEMM(apply_any); break;
   }
+  if (block->lower && g->residual && g->residual_last) {
+    block->lower = block->upper = 0;
+    block->function = GEMM(apply_any);
+  }
+}
+
+// All rows by `panels` panels from `column` on; the next block has `next_panels`.
+static void GEMM(run_block)(
+    const struct apus_gemm *g, size_t column, size_t panels, size_t next_panels) {
+  struct GEMM(block) block = {0};
+  block.g = g;
+  block.b = (const GEMM_INPUT *)g->b + column / 16 * g->panel_step;
+  block.column = column;
+  block.columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
+  block.next = next_panels * g->panel_step * sizeof(GEMM_INPUT);
+  block.far = g->count * (size_t)g->y_pixel * sizeof(GEMM_INPUT) > GEMM(far);
+  GEMM(prepare)(&block);
+  // Narrow lines would leave tiles half empty.
+  if (g->width < 2 * GEMM_MAX_ROWS(panels)) {
+    GEMM(tiles)(&block, g->first, g->count, panels, 0);
+    return;
+  }
+  size_t row = g->first, left = g->count;
+  while (left > 0) {
+    const size_t rest = g->width - row % g->width;
+    const size_t some = left < rest ? left : rest;
+    GEMM(tiles)(&block, row, some, panels, 1);
+    row += some;
+    left -= some;
+  }
+}
+
+// The panels of the next block of `left`. Evenly split, too: 5 panels are 3 + 2.
+static size_t GEMM(share)(size_t left) {
+  const size_t groups = (left + GEMM_MAX_PANELS - 1) / GEMM_MAX_PANELS;
+  return (left + groups - 1) / groups;
+}
+
+void GEMM(apus_gemm)(const struct apus_gemm *g) {
   if (g->count == 0) return;
   const size_t panels = (g->columns + 15) / 16;
   for (size_t first = 0; first < panels;) {
-    // Evenly split, too: 5 panels are 3 + 2.
-    const size_t groups = (panels - first + GEMM_MAX_PANELS - 1) / GEMM_MAX_PANELS;
-    const size_t some = (panels - first + groups - 1) / groups;
-    GEMM(block)(g, &finish, first * 16, some);
+    const size_t some = GEMM(share)(panels - first);
+    const size_t rest = panels - first - some;
+    GEMM(run_block)(g, first * 16, some, rest > 0 ? GEMM(share)(rest) : 0);
     first += some;
   }
 }
 
 #undef VECTOR
 #undef INLINE
+#undef LANES

@@ -4,10 +4,12 @@
 
 #include <immintrin.h>
 
-#include "../math/math_avx2.h"
+#include "../math/fast_avx2.h"
 #include "gemm.h"
 
 #define MATH(name) apus_##name##_avx2
+#define LESSER(a, b) _mm256_min_ps(a, b)
+#define GREATER(a, b) _mm256_max_ps(a, b)
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 static inline __m256i first_lanes(size_t count) {
@@ -54,11 +56,11 @@ static inline __m256 load_bfloat16(const uint16_t *x, size_t count) {
 #define GEMM_MAX_ROWS(n) 6
 #define GEMM_TILES TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 
-#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
   do {                                                                              \
     __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps((b) + 8);               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m256 x = _mm256_set1_ps((a)[i][k]);                                         \
+      __m256 x = _mm256_set1_ps(row(i)[k]);                                         \
       acc[i][0] = MULTIPLY_ADD(x, low, acc[i][0]);                                  \
       acc[i][1] = MULTIPLY_ADD(x, high, acc[i][1]);                                 \
     }                                                                               \
@@ -68,15 +70,23 @@ static inline __m256 load_bfloat16(const uint16_t *x, size_t count) {
 #define GEMM_STEP 1
 
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define GEMM_APPLY(x, f) apus_fast_apply_avx2(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx2(x, f)
 #define GEMM(name) name##_f32_avx2
 #include "generic.h"
 #undef GEMM
 #undef MULTIPLY_ADD
+#undef GEMM_APPLY
+#undef GEMM_APPLY_ROUGH
 
 #define MULTIPLY_ADD(a, b, c) _mm256_add_ps(c, _mm256_mul_ps(a, b))
+#define GEMM_APPLY(x, f) apus_apply_avx2(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_apply_avx2(x, f)
 #define GEMM(name) name##_exact_avx2
 #include "generic.h"
 #undef GEMM
+#undef GEMM_APPLY
+#undef GEMM_APPLY_ROUGH
 #undef GEMM_INPUT
 #undef GEMM_STORE
 #undef GEMM_STEP
@@ -98,23 +108,25 @@ static inline __attribute__((always_inline)) __m256 broadcast_odd(const uint16_t
   __builtin_memcpy(&pair, a, sizeof pair);
   return high_half(_mm256_set1_epi32(pair));
 }
-#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
   do {                                                                              \
     __m256i first = _mm256_loadu_si256((const __m256i *)(b));                       \
     __m256i second = _mm256_loadu_si256((const __m256i *)((b) + 16));               \
     __m256 low = low_half(first), high = low_half(second);                          \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m256 x = broadcast_even((a)[i] + (k));                                      \
+      __m256 x = broadcast_even(row(i) + (k));                                      \
       acc[i][0] = _mm256_fmadd_ps(x, low, acc[i][0]);                               \
       acc[i][1] = _mm256_fmadd_ps(x, high, acc[i][1]);                              \
     }                                                                               \
     low = high_half(first), high = high_half(second);                               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m256 x = broadcast_odd((a)[i] + (k));                                       \
+      __m256 x = broadcast_odd(row(i) + (k));                                       \
       acc[i][0] = _mm256_fmadd_ps(x, low, acc[i][0]);                               \
       acc[i][1] = _mm256_fmadd_ps(x, high, acc[i][1]);                              \
     }                                                                               \
   } while (0)
+#define GEMM_APPLY(x, f) apus_fast_apply_avx2(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx2(x, f)
 #define GEMM(name) name##_bf16_avx2
 #define GEMM_INPUT uint16_t
 #define GEMM_STORE(y, x) store_bfloat16(y, x, 8)

@@ -1,7 +1,7 @@
 // The matrix product in float32 and in bfloat16 (by widening), AVX-512.
 #if defined(__x86_64__)
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prfchw"))), apply_to = function)
 
 #include "x86_avx512.h"
 
@@ -13,14 +13,14 @@ static inline __attribute__((always_inline)) void store_bfloat16(
 #define STORE_BFLOAT16(y, x, count) store_bfloat16(y, x, count)
 
 // float32: one element of K per step.
-#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
   do {                                                                              \
     __m512 column[GEMM_MAX_PANELS];                                                 \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \
       column[j] = _mm512_loadu_ps((b) + (size_t)j * (stride));                      \
     }                                                                               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m512 x = _mm512_set1_ps((a)[i][k]);                                         \
+      __m512 x = _mm512_set1_ps(row(i)[k]);                                         \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
         acc[i][j] = MULTIPLY_ADD(x, column[j], acc[i][j]);                          \
       }                                                                             \
@@ -31,15 +31,23 @@ static inline __attribute__((always_inline)) void store_bfloat16(
 #define GEMM_STEP 1
 
 #define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define GEMM_APPLY(x, f) apus_fast_apply_avx512(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx512(x, f)
 #define GEMM(name) name##_f32_avx512
 #include "generic.h"
 #undef GEMM
 #undef MULTIPLY_ADD
+#undef GEMM_APPLY
+#undef GEMM_APPLY_ROUGH
 
 #define MULTIPLY_ADD(a, b, c) _mm512_add_ps(c, _mm512_mul_ps(a, b))
+#define GEMM_APPLY(x, f) apus_apply_avx512(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_apply_avx512(x, f)
 #define GEMM(name) name##_exact_avx512
 #include "generic.h"
 #undef GEMM
+#undef GEMM_APPLY
+#undef GEMM_APPLY_ROUGH
 #undef GEMM_INPUT
 #undef GEMM_STORE
 #undef GEMM_STEP
@@ -57,7 +65,7 @@ static inline __attribute__((always_inline)) __m512i broadcast_pair(const uint16
   __builtin_memcpy(&pair, a, sizeof pair);
   return _mm512_set1_epi32(pair);
 }
-#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
   do {                                                                              \
     __m512 even[GEMM_MAX_PANELS], odd[GEMM_MAX_PANELS];                             \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \
@@ -66,7 +74,7 @@ static inline __attribute__((always_inline)) __m512i broadcast_pair(const uint16
       odd[j] = high_half(pairs);                                                    \
     }                                                                               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m512i pairs = broadcast_pair((a)[i] + (k));                                 \
+      __m512i pairs = broadcast_pair(row(i) + (k));                                 \
       __m512 x = low_half(pairs), z = high_half(pairs);                             \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
         acc[i][j] = _mm512_fmadd_ps(x, even[j], acc[i][j]);                         \
@@ -74,6 +82,8 @@ static inline __attribute__((always_inline)) __m512i broadcast_pair(const uint16
       }                                                                             \
     }                                                                               \
   } while (0)
+#define GEMM_APPLY(x, f) apus_fast_apply_avx512(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx512(x, f)
 #define GEMM(name) name##_bf16_avx512
 #define GEMM_INPUT uint16_t
 #define GEMM_STORE(y, x) store_bfloat16(y, x, 16)

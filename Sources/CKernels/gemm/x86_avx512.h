@@ -2,10 +2,12 @@
 // file's target attribute.
 #include <immintrin.h>
 
-#include "../math/math_avx512.h"
+#include "../math/fast_avx512.h"
 #include "gemm.h"
 
 #define MATH(name) apus_##name##_avx512
+#define LESSER(a, b) _mm512_min_ps(a, b)
+#define GREATER(a, b) _mm512_max_ps(a, b)
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 static inline __mmask16 first_lanes(size_t count) {

@@ -1,7 +1,7 @@
 // The matrix product in bfloat16, AVX-512-BF16.
 #if defined(__x86_64__)
 #pragma clang attribute push(                                                 \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,prfchw"))), \
     apply_to = function)
 
 #include "x86_avx512.h"
@@ -23,19 +23,23 @@ static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint1
   return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-#define GEMM_MULTIPLY(acc, a, k, b, stride, rows, panels)                           \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
   do {                                                                              \
     __m512bh column[GEMM_MAX_PANELS];                                               \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \
       column[j] = (__m512bh)_mm512_loadu_si512((b) + (size_t)j * (stride));         \
     }                                                                               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
-      __m512bh x = broadcast_pair((a)[i] + (k));                                    \
+      __m512bh x = broadcast_pair(row(i) + (k));                                    \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
         acc[i][j] = _mm512_dpbf16_ps(acc[i][j], x, column[j]);                      \
       }                                                                             \
     }                                                                               \
   } while (0)
+#define GEMM_APPLY(x, f) apus_fast_apply_avx512(x, f)
+#define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx512(x, f)
+#define GEMM_STORE_TWO(y, a, b) \
+  _mm512_storeu_si512(y, (__m512i)_mm512_cvtne2ps_pbh(b, a))
 #define GEMM(name) name##_bf16_avx512bf16
 #define GEMM_INPUT uint16_t
 #define GEMM_STORE(y, x) store_bfloat16(y, x, 16)
