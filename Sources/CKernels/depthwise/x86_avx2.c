@@ -4,12 +4,14 @@
 
 #include <immintrin.h>
 
-#include "../math/math_avx2.h"
+#include "../math/fast_avx2.h"
 #include "depthwise.h"
 #include "gemm.h"
 
 #define MATH(name) apus_##name##_avx2
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define LESSER(a, b) _mm256_min_ps(a, b)
+#define GREATER(a, b) _mm256_max_ps(a, b)
 
 static inline __attribute__((always_inline)) __m256 load(
     const void *x, ptrdiff_t at, uint32_t type) {
@@ -19,11 +21,11 @@ static inline __attribute__((always_inline)) __m256 load(
 }
 
 static inline __attribute__((always_inline)) __m256 load_if(
-    const void *x, ptrdiff_t at, uint32_t type, int condition) {
+    const void *x, ptrdiff_t at, uint32_t type, uint16_t seen) {
   if (type == APUS_FLOAT32) {
-    return _mm256_maskload_ps((const float *)x + at, _mm256_set1_epi32(-condition));
+    return _mm256_maskload_ps((const float *)x + at, _mm256_set1_epi32(-(seen & 1)));
   }
-  return condition ? load(x, at, type) : _mm256_setzero_ps();
+  return seen ? load(x, at, type) : _mm256_setzero_ps();
 }
 
 static inline __attribute__((always_inline)) void store(
@@ -51,16 +53,25 @@ static inline __attribute__((always_inline)) void store(
 }
 
 #define LOAD(x, at, type) load(x, at, type)
-#define LOAD_IF(x, at, type, condition) load_if(x, at, type, condition)
+#define LOAD_IF(x, at, type, seen) load_if(x, at, type, seen)
 #define STORE(y, at, type, x, count) store(y, at, type, x, count)
 
+#define DEPTHWISE_ROWS 1
+#define DEPTHWISE_COLUMNS 8
+
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define APPLY(x, f) apus_fast_apply_avx2(x, f)
+#define APPLY_ROUGH(x, f) apus_fast_rough_avx2(x, f)
 #define DEPTHWISE(name) name##_avx2
 #include "generic.h"
 #undef DEPTHWISE
 #undef MULTIPLY_ADD
+#undef APPLY
+#undef APPLY_ROUGH
 
 #define MULTIPLY_ADD(a, b, c) _mm256_add_ps(c, _mm256_mul_ps(a, b))
+#define APPLY(x, f) apus_apply_avx2(x, f)
+#define APPLY_ROUGH(x, f) apus_apply_avx2(x, f)
 #define DEPTHWISE(name) name##_exact_avx2
 #include "generic.h"
 
