@@ -25,9 +25,8 @@ enum {
   GEMM(lanes) = sizeof(VECTOR) / sizeof(float),
   GEMM(per_panel) = 16 / GEMM(lanes),
   GEMM(is_float32) = sizeof(GEMM_INPUT) == sizeof(float),
-  // Bytes of weights that are fetched for every four steps of K.
-  GEMM(fetched) = 128,
-  GEMM(far) = 512 * 1024,
+  // Results of so many bytes come from beyond the L2 cache.
+  GEMM(far) = 1024 * 1024,
 };
 #define LANES GEMM(lanes)
 
@@ -36,9 +35,11 @@ struct GEMM(rows) {
   const GEMM_INPUT *a[GEMM_ROW_LIMIT];  // strided: a[0] only
   ptrdiff_t y[GEMM_ROW_LIMIT];          // element offsets; strided: y[0] only
   ptrdiff_t residual[GEMM_ROW_LIMIT];
-  // Weights to fetch into the L2 cache meanwhile; where there are none, the step is 0.
+  // What to fetch into the L2 cache meanwhile, for every four steps of K: as many bytes as a row of
+  // the tile has, and as many `fetch_other` bytes behind. Where there is nothing, all are the same.
   const char *fetch;
   ptrdiff_t fetch_step;
+  ptrdiff_t fetch_other;
 };
 
 // What the tiles of one block share: all rows by some panels.
@@ -52,7 +53,7 @@ struct GEMM(block) {
   int lower, upper;  // whether the function is a bound
   float low, high;
   GEMM(function) function;  // null: none, or a bound
-  int far;         // y is so large that it comes from beyond the L2 cache
+  int far;         // y is large
   size_t next;     // bytes of weights behind its own that the next block reads
   size_t fetched;  // of them
 };
@@ -215,27 +216,6 @@ INLINE void GEMM(store_tile)(
 }
 #undef COUNT
 
-// Fetches what the store of a tile will touch.
-INLINE void GEMM(fetch_store)(
-    const struct apus_gemm *g, const struct GEMM(rows) * at, size_t column, const int rows,
-    const int panels, const int strided) {
-  const ptrdiff_t y_size = g->y_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
-  const ptrdiff_t size = g->residual_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
-  const int line = sizeof(GEMM_INPUT) * 16 < 64 ? 2 : 1;
-  UNROLL for (int i = 0; i < rows; i++) {
-    const char *y = (const char *)g->y +
-        y_size * ((ptrdiff_t)column + (strided ? at->y[0] + i * g->y_pixel : at->y[i]));
-    UNROLL for (int j = 0; j < panels; j += line) __builtin_prefetch(y + 64 * (j / line), 1, 3);
-  }
-  if (!g->residual) return;
-  UNROLL for (int i = 0; i < rows; i++) {
-    const char *r = (const char *)g->residual +
-        size * ((ptrdiff_t)column +
-                (strided ? at->residual[0] + i * g->residual_pixel : at->residual[i]));
-    UNROLL for (int j = 0; j < panels; j += line) __builtin_prefetch(r + 64 * (j / line), 0, 3);
-  }
-}
-
 // One tile. `rows`, `panels` and `strided` are constants where this is inlined.
 INLINE void GEMM(tile)(
     const struct GEMM(block) * block, const struct GEMM(rows) * at, const int rows,
@@ -249,19 +229,20 @@ INLINE void GEMM(tile)(
     UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
   }
 
-  if (panels > 1 && block->far) {
-    GEMM(fetch_store)(g, at, block->column, rows, panels, strided);
-  }
-
   const GEMM_INPUT *b = block->b;
   const ptrdiff_t step = g->a_pixel;
   const size_t run_length = g->run_length;
   const char *fetch = at->fetch;
   const ptrdiff_t fetch_step = at->fetch_step;
-#define FETCH                                                              \
-  do {                                                                     \
-    __builtin_prefetch(fetch, 0, 2), __builtin_prefetch(fetch + 64, 0, 2); \
-    fetch += fetch_step;                                                   \
+  const ptrdiff_t fetch_other = at->fetch_other;
+  const int lines = (panels * 16 * (int)sizeof(GEMM_INPUT) + 63) / 64;
+#define FETCH                                                                            \
+  do {                                                                                   \
+    UNROLL for (int j = 0; j < lines; j++) __builtin_prefetch(fetch + 64 * j, 0, 2);     \
+    UNROLL for (int j = 0; j < lines; j++) {                                             \
+      __builtin_prefetch(fetch + fetch_other + 64 * j, 0, 2);                            \
+    }                                                                                    \
+    fetch += fetch_step;                                                                 \
   } while (0)
   for (size_t r = 0; r < g->run_count; r++) {
     const ptrdiff_t run = g->runs[r];
@@ -374,23 +355,44 @@ static const GEMM(tile_function)
     GEMM(tile_table)[GEMM_MAX_PANELS][GEMM_ROW_LIMIT][2] = {GEMM_TILES};
 #undef TILE
 
+// Chooses what a tile fetches: the next block's weights until they are all there, then the rows of
+// y and of the residual that the next tile will touch.
+INLINE void GEMM(choose_fetch)(
+    struct GEMM(block) * block, struct GEMM(rows) * at, size_t rows, size_t panels, int strided) {
+  const struct apus_gemm *g = block->g;
+  const ptrdiff_t lines = (ptrdiff_t)(panels * 16 * sizeof(GEMM_INPUT) + 63) / 64;
+  const char *weights = (const char *)(block->b + panels * g->panel_step);
+  at->fetch = (const char *)block->b;
+  at->fetch_step = 0;
+  at->fetch_other = 0;
+  if (block->fetched < block->next) {
+    at->fetch = weights + block->fetched;
+    at->fetch_step = 64 * lines;
+    block->fetched += g->run_length / (4 * GEMM_STEP) * g->run_count * 64 * (size_t)lines;
+  } else if (block->far && strided) {
+    const ptrdiff_t size = g->y_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+    const ptrdiff_t first = at->y[0] + (ptrdiff_t)rows * g->y_pixel + (ptrdiff_t)block->column;
+    at->fetch = (const char *)g->y + first * size;
+    at->fetch_step = g->y_pixel * size;
+    // Without a residual, half of the rows each.
+    at->fetch_other =
+        g->residual && g->residual_type == g->y_type && g->residual_pixel == g->y_pixel
+            ? (const char *)g->residual - (const char *)g->y
+            : (ptrdiff_t)(rows + 1) / 2 * at->fetch_step;
+  }
+}
+
 // Some rows that follow each other in the grid: within one line, if strided.
 static void GEMM(tiles)(
     struct GEMM(block) * block, size_t row, size_t left, size_t panels, int strided) {
   const struct apus_gemm *g = block->g;
   const size_t most = GEMM_MAX_ROWS(panels);
   size_t line = row / g->width, pixel = row % g->width;
-  const size_t fetched = g->run_length / (4 * GEMM_STEP) * g->run_count * GEMM(fetched);
   for (size_t tiles = (left + most - 1) / most; tiles > 0; tiles--) {
     // Evenly split: never a tile of one row at the end.
     const size_t rows = (left + tiles - 1) / tiles;
     left -= rows;
     struct GEMM(rows) at;
-    const int fetches = block->fetched < block->next;
-    at.fetch = (const char *)block->b +
-        (fetches ? panels * g->panel_step * sizeof(GEMM_INPUT) + block->fetched : 0);
-    at.fetch_step = fetches ? GEMM(fetched) : 0;
-    block->fetched += fetched;
     for (size_t i = 0; i < (strided ? 1 : rows); i++) {
       const ptrdiff_t l = (ptrdiff_t)line, p = (ptrdiff_t)pixel;
       at.a[i] = (const GEMM_INPUT *)g->a + l * g->a_line + p * g->a_pixel;
@@ -399,6 +401,7 @@ static void GEMM(tiles)(
       pixel += strided ? rows : 1;
       if (pixel >= g->width) pixel = 0, line++;
     }
+    GEMM(choose_fetch)(block, &at, rows, panels, strided);
     GEMM(tile_table)[panels - 1][rows - 1][strided](block, &at);
   }
 }
@@ -439,7 +442,7 @@ static void GEMM(run_block)(
   block.column = column;
   block.columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
   block.next = next_panels * g->panel_step * sizeof(GEMM_INPUT);
-  block.far = g->count * (size_t)g->y_pixel * sizeof(GEMM_INPUT) > GEMM(far);
+  block.far = g->count * (size_t)g->y_pixel * sizeof(GEMM_INPUT) >= GEMM(far);
   GEMM(prepare)(&block);
   // Narrow lines would leave tiles half empty.
   if (g->width < 2 * GEMM_MAX_ROWS(panels)) {

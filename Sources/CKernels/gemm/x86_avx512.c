@@ -1,7 +1,7 @@
 // The matrix product in float32 and in bfloat16 (by widening), AVX-512.
 #if defined(__x86_64__)
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prfchw"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 
 #include "x86_avx512.h"
 

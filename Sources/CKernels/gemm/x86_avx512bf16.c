@@ -1,7 +1,7 @@
 // The matrix product in bfloat16, AVX-512-BF16.
 #if defined(__x86_64__)
 #pragma clang attribute push(                                                 \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,prfchw"))), \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), \
     apply_to = function)
 
 #include "x86_avx512.h"
