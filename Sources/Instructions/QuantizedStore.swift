@@ -14,14 +14,15 @@ struct QuantizedStore: Sendable {
   let y: Operand
   let activation: Activation
   let residualLast: Bool
-  /// Whether sums become y by one multiplication, rounding and clamping.
-  let isDirect: Bool
+  /// How sums become y.
+  private let kind: apus_store_kind
   /// Elements from one row of y and of the residual to the next.
   let yRowStride: Int
   let residualRowStride: Int
   private let isYReal: Bool
   private let isResidualReal: Bool
   private let columns: StoreColumns
+  private let fraction: UInt32
 
   /// What a product's factors stand for: the real number of a sum is `scale` · the scale of x · the
   /// scale of the weights, each per tensor or per column.
@@ -56,14 +57,28 @@ struct QuantizedStore: Sendable {
     let result = output.quantization ?? unit
     let bounds = residual.isPresent || isYReal ? nil : StoreBounds(activation, result)
     // Below 1/2 no int32 sum can reach 2^30.
-    isDirect =
+    let isDirect =
       bounds != nil
       && (0..<count).allSatisfy { factors.scale($0) / result.scale($0) < 0.5 }
+    var curve: CurveColumns?
+    if !isDirect && !isYReal && !(residual.isPresent && (isResidualReal || !residualLast)) {
+      curve = CurveColumns(
+        activation, scales: (0..<count).map { factors.scale($0) }, result: result,
+        added: residual.isPresent ? added.quantization : nil, isas: preparation.isas)
+    }
+    kind = isDirect ? APUS_STORE_DIRECT : curve != nil ? APUS_STORE_CURVE : APUS_STORE_GENERAL
     columns = StoreColumns(count: count)
+    fraction = UInt32(curve?.fraction ?? 0)
+    if let curve { columns.write(curve) }
     for column in 0..<count {
       let scale = factors.scale(column)
       // In float32 and in this order, as ONNX Runtime multiplies scales.
-      columns.multiplier[column] = isDirect ? scale / result.scale(column) : scale
+      columns.multiplier[column] =
+        if let curve {
+          Float(Double(scale) / curve.curve.inputUnit)
+        } else {
+          isDirect ? scale / result.scale(column) : scale
+        }
       columns.inverse[column] = 1 / result.scale(column)
       columns.zero[column] = result.zeroPoint(column)
       columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0
@@ -77,7 +92,9 @@ struct QuantizedStore: Sendable {
   /// A store that lacks its pointers.
   func makeStore() -> apus_quantized_store {
     var store = apus_quantized_store()
-    store.direct = isDirect ? 1 : 0
+    store.kind = kind.rawValue
+    store.curve = UnsafePointer(columns.curve)
+    store.fraction = fraction
     store.y_type = (isYReal ? APUS_REAL : APUS_UINT8).rawValue
     store.residual_type = (isResidualReal ? APUS_REAL : APUS_UINT8).rawValue
     store.residual_last = residualLast ? 1 : 0
@@ -111,6 +128,9 @@ struct QuantizedStore: Sendable {
     store.high = UnsafePointer(columns.high + channel)
     store.residual_scale = UnsafePointer(columns.residualScale + channel)
     store.residual_zero = UnsafePointer(columns.residualZero + channel)
+    store.ratio = UnsafePointer(columns.ratio + channel)
+    store.level = UnsafePointer(columns.level + channel)
+    store.residual_ratio = UnsafePointer(columns.residualRatio + channel)
   }
 }
 
@@ -154,11 +174,15 @@ private final class StoreColumns: @unchecked Sendable {
   let high: UnsafeMutablePointer<UInt8>
   let residualScale: UnsafeMutablePointer<Float>
   let residualZero: UnsafeMutablePointer<Int32>
+  let ratio: UnsafeMutablePointer<Int16>
+  let level: UnsafeMutablePointer<Int16>
+  let residualRatio: UnsafeMutablePointer<Int16>
+  let curve: UnsafeMutablePointer<apus_curve>
   private let memory: UnsafeMutableRawPointer
 
   init(count: Int) {
     let padded = (count + 63) / 64 * 64 + 64
-    let byteCount = padded * (5 * 4 + 2)
+    let byteCount = padded * (5 * 4 + 2 + 3 * 2) + MemoryLayout<apus_curve>.size
     memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     multiplier = memory.assumingMemoryBound(to: Float.self)
@@ -168,7 +192,30 @@ private final class StoreColumns: @unchecked Sendable {
     residualZero = (memory + 16 * padded).assumingMemoryBound(to: Int32.self)
     low = (memory + 20 * padded).assumingMemoryBound(to: UInt8.self)
     high = (memory + 21 * padded).assumingMemoryBound(to: UInt8.self)
+    ratio = (memory + 22 * padded).assumingMemoryBound(to: Int16.self)
+    level = (memory + 24 * padded).assumingMemoryBound(to: Int16.self)
+    residualRatio = (memory + 26 * padded).assumingMemoryBound(to: Int16.self)
+    curve = (memory + 28 * padded).assumingMemoryBound(to: apus_curve.self)
     for column in count..<padded { high[column] = 255 }
+  }
+
+  func write(_ columns: CurveColumns) {
+    for n in columns.ratio.indices {
+      ratio[n] = columns.ratio[n]
+      level[n] = columns.level[n]
+      if !columns.residualRatio.isEmpty { residualRatio[n] = columns.residualRatio[n] }
+    }
+    let words = UnsafeMutableRawPointer(curve).assumingMemoryBound(to: Int16.self)
+    let bytes = (UnsafeMutableRawPointer(curve) + 3 * 128).assumingMemoryBound(to: UInt8.self)
+    for (index, table) in [columns.curve.value, columns.curve.slope, columns.curve.bends]
+      .enumerated()
+    {
+      for (i, entry) in table.enumerated() {
+        words[64 * index + i] = entry
+        bytes[128 * index + i] = UInt8(truncatingIfNeeded: entry)
+        bytes[128 * index + 64 + i] = UInt8(truncatingIfNeeded: entry >> 8)
+      }
+    }
   }
 
   deinit { memory.deallocate() }

@@ -132,9 +132,11 @@ import Testing
         (c.height, c.width, c.channels, c.columns) = (1, rows, 7, columns)
         (c.kernel, c.pads) = ([1, 1], [0, 0, 0, 0])
         let seed = UInt64(rows * 1000 + columns)
-        let wrong = try Self.check(
-          c, seed: seed, activation: .relu, isas: quantizedISAs, parts: 1)
-        #expect(wrong == nil, "\(rows)x\(columns): \(wrong ?? "")")
+        for activation in [.relu, Activation(.swish, alpha: 1)] {
+          let wrong = try Self.check(
+            c, seed: seed, activation: activation, isas: quantizedISAs, parts: 1)
+          #expect(wrong == nil, "\(rows)x\(columns), \(activation): \(wrong ?? "")")
+        }
       }
     }
   }

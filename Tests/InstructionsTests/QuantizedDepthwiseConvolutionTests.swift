@@ -134,10 +134,12 @@ import Testing
         (c.kernel, c.strides) = ([size, size], [stride, stride])
         c.pads = [Int](repeating: size / 2, count: 4)
         guard c.outputWidth > 0, c.outputHeight > 0 else { continue }
-        let wrong = try Self.check(
-          c, seed: UInt64(width * 100 + size), activation: .none, parts: 2)
-        #expect(wrong == nil, "\(c): \(wrong ?? "")")
-        if wrong != nil { return }
+        for activation in [.none, Activation(.swish, alpha: 1)] {
+          let wrong = try Self.check(
+            c, seed: UInt64(width * 100 + size), activation: activation, parts: 2)
+          #expect(wrong == nil, "\(c), \(activation): \(wrong ?? "")")
+          if wrong != nil { return }
+        }
       }
     }
   }

@@ -15,6 +15,7 @@
 //   COMBINE(a, b, c, d)      the first LANES of four __m128i as one vector
 //   DOT(sum, x, w)           adds the four products of unsigned and signed bytes per 32 bits
 //   STORE(p, v, n)           the first n bytes
+//   CURVE(curve, t)          t -> f of quantized.h for two vectors of 16 bits, in place
 //   BYTES, FLOATS            the vector types
 //   MATH(name)               functions of vectors of floats
 
@@ -30,7 +31,9 @@
 struct NAME(columns) {
   FLOATS multiplier[4];
   BYTES offset[4];
-  BYTES zero[2];  // of 16 bits, in pairs of vectors
+  BYTES zero[2];  // of 16 bits, in pairs of vectors; curve: the level
+  BYTES ratio[2];
+  BYTES residual_ratio[2];
   BYTES low, high;
   FLOATS inverse[4];
   FLOATS residual_scale[4];
@@ -65,6 +68,16 @@ INLINE BYTES NAME(ordered)(const void *p, int q, ptrdiff_t n) {
   return COMBINE(part[0], part[1], part[2], part[3]);
 }
 
+// 16-bit elements of all channels from p on in the order of packed sums: vector h of 2.
+INLINE BYTES NAME(ordered_words)(const int16_t *p, int h) {
+  __m128i part[4];
+  UNROLL for (int l = 0; l < 4; l++) {
+    part[l] = l < LANES ? _mm_loadu_si128((const __m128i *)(p + 16 * l + 8 * h))
+                        : _mm_setzero_si128();
+  }
+  return COMBINE(part[0], part[1], part[2], part[3]);
+}
+
 INLINE void NAME(read_columns)(
     struct NAME(columns) * to, const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t n) {
   const struct apus_quantized_store *s = &d->store;
@@ -73,7 +86,7 @@ INLINE void NAME(read_columns)(
     to->multiplier[q] = (FLOATS)NAME(ordered)(s->multiplier + c, q, n);
     to->offset[q] = NAME(ordered)(s->offset + c, q, n);
     zero[q] = NAME(ordered)(s->zero + c, q, n);
-    if (s->direct) continue;
+    if (s->kind != APUS_STORE_GENERAL) continue;
     to->inverse[q] = (FLOATS)NAME(ordered)(s->inverse + c, q, n);
     if (!s->residual) continue;
     to->residual_scale[q] = (FLOATS)NAME(ordered)(s->residual_scale + c, q, n);
@@ -81,9 +94,16 @@ INLINE void NAME(read_columns)(
   }
   to->zero[0] = OP(packs_epi32)(zero[0], zero[1]);
   to->zero[1] = OP(packs_epi32)(zero[2], zero[3]);
-  if (s->direct) {
+  if (s->kind == APUS_STORE_DIRECT) {
     to->low = LOAD(s->low + c);
     to->high = LOAD(s->high + c);
+  }
+  if (s->kind == APUS_STORE_CURVE) {
+    UNROLL for (int h = 0; h < 2; h++) {
+      to->zero[h] = NAME(ordered_words)(s->level + c, h);
+      to->ratio[h] = NAME(ordered_words)(s->ratio + c, h);
+      to->residual_ratio[h] = NAME(ordered_words)(s->residual_ratio + c, h);
+    }
   }
 }
 
@@ -151,15 +171,47 @@ static __attribute__((noinline)) void NAME(finish)(
   STORE((uint8_t *)s->y + to, NAME(bytes)(v, line->columns->zero), line->n);
 }
 
-// Stores the sums of output pixel ox.
+// The curve store of a pixel's scaled sums.
+INLINE BYTES NAME(curve)(
+    const struct NAME(line) * line, const struct NAME(columns) * columns, ptrdiff_t ox,
+    const FLOATS *v) {
+  const struct apus_quantized_store *s = &line->d->store;
+  BYTES t[2];
+  UNROLL for (int h = 0; h < 2; h++) {
+    t[h] = OP(packs_epi32)(OP(cvtps_epi32)(v[2 * h]), OP(cvtps_epi32)(v[2 * h + 1]));
+  }
+  CURVE(s->curve, t);
+  UNROLL for (int h = 0; h < 2; h++) {
+    t[h] = OP(adds_epi16)(OP(mulhrs_epi16)(t[h], columns->ratio[h]), columns->zero[h]);
+  }
+  if (s->residual) {
+    const ptrdiff_t pixel = line->oy * line->y_width + ox;
+    const uint8_t *from =
+        (const uint8_t *)s->residual + pixel * line->d->residual_pixel + line->c;
+    const BYTES none = OP(set1_epi8)(0), bytes = LOAD(from);
+    // 256 q, then 128 q.
+    const BYTES low = OP(srli_epi16)(OP(unpacklo_epi8)(none, bytes), 1);
+    const BYTES high = OP(srli_epi16)(OP(unpackhi_epi8)(none, bytes), 1);
+    t[0] = OP(adds_epi16)(t[0], OP(mulhrs_epi16)(low, columns->residual_ratio[0]));
+    t[1] = OP(adds_epi16)(t[1], OP(mulhrs_epi16)(high, columns->residual_ratio[1]));
+  }
+  const __m128i fraction = _mm_cvtsi32_si128((int)s->fraction);
+  return OP(packus_epi16)(OP(sra_epi16)(t[0], fraction), OP(sra_epi16)(t[1], fraction));
+}
+
+// Stores the sums of output pixel ox; `kind` is a constant.
 INLINE void NAME(put)(
-    const struct NAME(line) * line, const int direct, ptrdiff_t ox, const BYTES *sums) {
-  if (direct) {
+    const struct NAME(line) * line, const int kind, ptrdiff_t ox, const BYTES *sums) {
+  if (kind != APUS_STORE_GENERAL) {
     const struct NAME(columns) *columns = line->columns;
     NOT_HELD(columns);
     FLOATS v[4];
     UNROLL for (int q = 0; q < 4; q++) {
       v[q] = OP(mul_ps)(OP(cvtepi32_ps)(sums[q]), columns->multiplier[q]);
+    }
+    if (kind == APUS_STORE_CURVE) {
+      STORE(line->y + ox * line->y_pixel, NAME(curve)(line, columns, ox, v), line->n);
+      return;
     }
     BYTES y = NAME(bytes)(v, columns->zero);
     y = OP(min_epu8)(OP(max_epu8)(y, columns->low), columns->high);
@@ -195,7 +247,7 @@ INLINE void NAME(add)(
 }
 
 // Any window, a pixel at a time.
-static void NAME(line_any)(const struct NAME(line) * line, int direct) {
+static void NAME(line_any)(const struct NAME(line) * line, uint32_t kind) {
   const struct apus_depthwise8 *d = line->d;
   const ptrdiff_t kh = d->kernel_height, kw = d->kernel_width;
   const uint8_t *padding = line->padding;
@@ -218,8 +270,9 @@ static void NAME(line_any)(const struct NAME(line) * line, int direct) {
         NAME(add)(sums, x, line->weights, kw, ky / 4, kx);
       }
     }
-    if (direct) NAME(put)(line, 1, ox, sums);
-    else NAME(put)(line, 0, ox, sums);
+    if (kind == APUS_STORE_DIRECT) NAME(put)(line, APUS_STORE_DIRECT, ox, sums);
+    else if (kind == APUS_STORE_CURVE) NAME(put)(line, APUS_STORE_CURVE, ox, sums);
+    else NAME(put)(line, APUS_STORE_GENERAL, ox, sums);
   }
 }
 
@@ -263,7 +316,7 @@ INLINE void NAME(sweep_column)(
 }
 
 INLINE void NAME(sweep)(
-    const struct NAME(line) * whole, const int direct, const int kh, const int kw,
+    const struct NAME(line) * whole, const int kind, const int kh, const int kw,
     const int stride) {
   const struct apus_depthwise8 *d = whole->d;
   const struct NAME(line) copy = *whole, *line = &copy;
@@ -298,7 +351,7 @@ INLINE void NAME(sweep)(
         // The pixel that has seen its last column.
         if ((u + kw * stride - (kw - 1)) % stride != 0) continue;
         const int slot = (u + slots * stride * kw - (kw - 1)) / stride % slots;
-        NAME(put)(line, direct, (j + u - (kw - 1)) / stride, ring[slot]);
+        NAME(put)(line, kind, (j + u - (kw - 1)) / stride, ring[slot]);
       }
     } else {
       UNROLL for (int u = 0; u < period; u++) {
@@ -312,18 +365,19 @@ INLINE void NAME(sweep)(
         const int slot = (u + slots * stride * kw - (kw - 1)) / stride % slots;
         const ptrdiff_t o = j + u - (kw - 1);
         if (o >= 0 && o / stride < line->y_width) {
-          NAME(put)(line, direct, o / stride, ring[slot]);
+          NAME(put)(line, kind, o / stride, ring[slot]);
         }
       }
     }
   }
 }
 
-#define SWEEP(name, k, stride)                                                       \
-  static __attribute__((noinline)) void NAME(name)(                                  \
-      const struct NAME(line) * line, int direct) {                                  \
-    if (direct) NAME(sweep)(line, 1, k, k, stride);                                  \
-    else NAME(sweep)(line, 0, k, k, stride);                                         \
+#define SWEEP(name, k, stride)                                                          \
+  static __attribute__((noinline)) void NAME(name)(                                     \
+      const struct NAME(line) * line, uint32_t kind) {                                  \
+    if (kind == APUS_STORE_DIRECT) NAME(sweep)(line, APUS_STORE_DIRECT, k, k, stride);  \
+    else if (kind == APUS_STORE_CURVE) NAME(sweep)(line, APUS_STORE_CURVE, k, k, stride); \
+    else NAME(sweep)(line, APUS_STORE_GENERAL, k, k, stride);                           \
   }
 SWEEP(line_3_1, 3, 1)
 SWEEP(line_3_2, 3, 2)
@@ -335,7 +389,7 @@ SWEEP(line_7_2, 7, 2)
 
 // All lines of `n` channels (at most a vector's bytes) from channel c on.
 static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t n) {
-  void (*run)(const struct NAME(line) *, int) = NAME(line_any);
+  void (*run)(const struct NAME(line) *, uint32_t) = NAME(line_any);
   if (d->kernel_height == d->kernel_width && d->dilation_y == 1 && d->dilation_x == 1) {
     if (d->kernel_width == 3 && d->stride_x == 1) run = NAME(line_3_1);
     if (d->kernel_width == 3 && d->stride_x == 2) run = NAME(line_3_2);
@@ -353,7 +407,7 @@ static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t 
   line.weights = d->weights + c / 64 * groups * d->kernel_width * 256 + c % 64;
   for (line.oy = d->first_line; line.oy < d->first_line + d->line_count; line.oy++) {
     line.y = (uint8_t *)d->store.y + line.oy * d->y_width * d->y_pixel + c;
-    run(&line, d->store.direct != 0);
+    run(&line, d->store.kind);
   }
 }
 

@@ -1,5 +1,6 @@
 // 8-bit depthwise convolution in portable C, one pixel and channel at a time.
 #include "../math/math_reference.h"
+#include "../quantized/curve_reference.h"
 #include "depthwise8.h"
 
 // The nearest integer, ties to even; |x| < 2^31.
@@ -16,7 +17,13 @@ static void finish(const struct apus_depthwise8 *d, int32_t sum, ptrdiff_t pixel
   const struct apus_quantized_store *s = &d->store;
   const ptrdiff_t to = pixel * d->y_pixel + c;
   float v = (float)sum * s->multiplier[c];
-  if (s->direct) {
+  if (s->kind == APUS_STORE_CURVE) {
+    const uint8_t *added =
+        s->residual ? (const uint8_t *)s->residual + pixel * d->residual_pixel + c : NULL;
+    ((uint8_t *)s->y)[to] = apus_curve_byte(s, nearest(v), (size_t)c, added);
+    return;
+  }
+  if (s->kind == APUS_STORE_DIRECT) {
     const int32_t y = clamped(nearest(v) + s->zero[c], s->low[c], s->high[c]);
     ((uint8_t *)s->y)[to] = (uint8_t)y;
     return;

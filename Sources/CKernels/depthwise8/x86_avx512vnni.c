@@ -9,7 +9,14 @@
 
 #include "../math/math_avx2.h"
 #include "../math/math_avx512.h"
+#include "../quantized/curve_avx512.h"
 #include "depthwise8.h"
+
+static inline __attribute__((always_inline)) void curve_vectors(
+    const struct apus_curve *curve, __m512i *t) {
+  const struct apus_curve_avx512 held = apus_hold_curve_avx512(curve);
+  for (int h = 0; h < 2; h++) t[h] = apus_curve_avx512(&held, t[h]);
+}
 
 #define NAME(name) name##_zmm
 #define OP(name) _mm512_##name
@@ -25,6 +32,7 @@
 #define DOT(sum, x, w) _mm512_dpbusd_epi32(sum, x, w)
 #define STORE(p, v, n) \
   _mm512_mask_storeu_epi8(p, (n) >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n)) - 1, v)
+#define CURVE(curve, t) curve_vectors(curve, t)
 #include "generic.h"
 
 #undef NAME
@@ -38,10 +46,23 @@
 #undef COMBINE
 #undef DOT
 #undef STORE
+#undef CURVE
+
+// Both vectors at once.
+static inline __attribute__((always_inline)) void curve_pair(
+    const struct apus_curve *curve, __m256i *t) {
+  const struct apus_curve_avx512 held = apus_hold_curve_avx512(curve);
+  const __m512i both = apus_curve_avx512(
+      &held, _mm512_inserti64x4(_mm512_castsi256_si512(t[0]), t[1], 1));
+  t[0] = _mm512_castsi512_si256(both);
+  t[1] = _mm512_extracti64x4_epi64(both, 1);
+}
 
 #define NAME(name) name##_ymm
 #define DOT(sum, x, w) _mm256_dpbusd_epi32(sum, x, w)
 #include "ymm_avx2.h"
+#undef CURVE
+#define CURVE(curve, t) curve_pair(curve, t)
 #undef STORE
 #define STORE(p, v, n) \
   _mm256_mask_storeu_epi8(p, (n) >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (n)) - 1, v)

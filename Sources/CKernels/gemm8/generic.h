@@ -10,6 +10,7 @@
 //   GEMM8_TILES          TILE(rows, panels) for all tiles
 //   GEMM8_MULTIPLY(...)  acc[rows][vectors] += A × B for four elements of K, see x86_avx512vnni.c
 //   GEMM8_STORE(...)     the direct store of a tile
+//   GEMM8_CURVE(...)     its curve store
 //   GEMM8_FINISH(g)      the function that stores a tile otherwise: finish_tile, or a faster one
 //   GEMM8_FAST(g)        whether GEMM8_FAST_FINISH(...) stores strided tiles instead
 //   MATH                 the names of math_<isa>.h
@@ -50,8 +51,11 @@ struct block {
   size_t column;
   size_t columns;  // of the block; a multiple of 16 but for the last one
   int clamped;     // some bound is not that of the type
-  // The zero points as 16 bits, in the order of GEMM8_STORE.
+  // Direct: the zero points as 16 bits, in the order of GEMM8_STORE; curve: what is added and
+  // multiplied, in the order of GEMM8_CURVE.
   _Alignas(64) int16_t zero[64];
+  _Alignas(64) int16_t ratio[64];
+  _Alignas(64) int16_t residual_ratio[64];
   finish_function finish;  // where the store is not direct
   int fast;                // a strided tile takes the fast finish
   size_t next;             // bytes of weights behind its own that the next block reads
@@ -218,8 +222,10 @@ INLINE void GEMM8(tile)(
 
 #undef FETCH
 
-  if (g->store.direct) {
+  if (g->store.kind == APUS_STORE_DIRECT) {
     GEMM8_STORE(block, at, acc, rows, panels, strided);
+  } else if (g->store.kind == APUS_STORE_CURVE) {
+    GEMM8_CURVE(block, at, acc, rows, panels, strided);
   } else if (strided && block->fast) {
     GEMM8_FAST_FINISH(block, at, acc, rows, panels);
   } else {
@@ -290,12 +296,12 @@ static void GEMM8(run_block)(
   block.column = column;
   block.next = next_panels * g->panel_step;
   block.columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
-  if (g->store.direct) {
+  if (g->store.kind == APUS_STORE_DIRECT) {
     for (size_t n = 0; n < block.columns; n++) {
       block.clamped |= g->store.low[column + n] != 0 || g->store.high[column + n] != 255;
     }
   }
-  GEMM8(prepare_zero)(&block, panels);
+  GEMM8(prepare_columns)(&block, panels);
   block.finish = GEMM8_FINISH(g);
   block.fast = GEMM8_FAST(g);
   // Narrow lines would leave tiles half empty.
@@ -313,10 +319,11 @@ static void GEMM8(run_block)(
   }
 }
 
-// The panels of the next block of `left`. Evenly split, too: 5 panels are 3 + 2.
+// The panels of the next block of `left`: as many as possible, but so that 5 are
+// 3 + 2; blocks of 3 waste a quarter of a store.
 static size_t GEMM8(share)(size_t left) {
-  const size_t groups = (left + GEMM8_MAX_PANELS - 1) / GEMM8_MAX_PANELS;
-  return (left + groups - 1) / groups;
+  if (left == GEMM8_MAX_PANELS + 1) return (left + 1) / 2;
+  return left < GEMM8_MAX_PANELS ? left : GEMM8_MAX_PANELS;
 }
 
 void GEMM8(apus_gemm8)(const struct apus_gemm8 *g) {

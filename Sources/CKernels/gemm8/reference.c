@@ -1,5 +1,6 @@
 // The 8-bit matrix product in portable C: one row and one panel at a time.
 #include "../math/math_reference.h"
+#include "../quantized/curve_reference.h"
 #include "gemm8.h"
 
 enum { PANEL = 16 };
@@ -24,7 +25,12 @@ static float residual(const struct apus_quantized_store *s, ptrdiff_t at, size_t
 static void finish(
     const struct apus_quantized_store *s, int32_t sum, size_t n, ptrdiff_t to, ptrdiff_t from) {
   float v = (float)sum * s->multiplier[n];
-  if (s->direct) {
+  if (s->kind == APUS_STORE_CURVE) {
+    const uint8_t *added = s->residual ? (const uint8_t *)s->residual + from : NULL;
+    ((uint8_t *)s->y)[to] = apus_curve_byte(s, nearest(v), n, added);
+    return;
+  }
+  if (s->kind == APUS_STORE_DIRECT) {
     ((uint8_t *)s->y)[to] =
         clamped(clamped(nearest(v) + s->zero[n], 0, 255), s->low[n], s->high[n]);
     return;

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "../math/math_avx512.h"
+#include "../quantized/curve_avx512.h"
 #include "gemm8.h"
 
 #define MATH(name) apus_##name##_avx512
@@ -57,10 +58,15 @@ static inline __attribute__((always_inline)) __m512i broadcast_four(const uint8_
 #define GEMM8_FAST_FINISH(block, at, acc, rows, panels) add_tile(block, at, acc, rows, panels)
 #define GEMM8_STORE(block, at, acc, rows, panels, strided) \
   store_tile(block, at, acc, rows, panels, strided)
+#define GEMM8_CURVE(block, at, acc, rows, panels, strided) \
+  curve_tile(block, at, acc, rows, panels, strided)
 
 struct block;
 struct rows;
-static void prepare_zero_avx512vnni(struct block *block, size_t panels);
+static void prepare_columns_avx512vnni(struct block *block, size_t panels);
+static inline __attribute__((always_inline)) void curve_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels, const int strided);
 static inline __attribute__((always_inline)) void store_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels, const int strided);
@@ -75,17 +81,22 @@ static inline __attribute__((always_inline)) void add_tile(
 
 #include "generic.h"
 
-// Four vectors of sums become 64 bytes: those of the first, then those of the second, and so on.
-// Vector i belongs to panel (i / rows of a group) % panels.
-static inline __attribute__((always_inline)) __m512i narrow(
-    const __m512i v[4], const int16_t *zero) {
+// 16 bits in the order of packed sums become bytes: those of the first vector of sums, then those
+// of the second, and so on.
+static inline __attribute__((always_inline)) __m512i in_order(__m512i low, __m512i high) {
   const __m512i order =
       _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
+}
+
+// Four vectors of sums become 64 bytes. Vector i belongs to panel (i / rows of a group) % panels.
+static inline __attribute__((always_inline)) __m512i narrow(
+    const __m512i v[4], const int16_t *zero) {
   const __m512i low = _mm512_adds_epi16(
       _mm512_packs_epi32(v[0], v[1]), _mm512_loadu_si512(zero));
   const __m512i high = _mm512_adds_epi16(
       _mm512_packs_epi32(v[2], v[3]), _mm512_loadu_si512(zero + 32));
-  return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
+  return in_order(low, high);
 }
 
 // The panel of each of the four vectors that are stored together.
@@ -93,14 +104,35 @@ static inline __attribute__((always_inline)) int panel_of(int i, int panels) {
   return panels == 3 ? (i < 3 ? i : 0) : i % panels;
 }
 
-static void prepare_zero_avx512vnni(struct block *block, size_t panels) {
+// The row of vector q of the group that begins with row i.
+static inline __attribute__((always_inline)) int row_of(int i, int q, int rows, int panels) {
+  const int row = i + (panels > 2 ? 0 : q / panels);
+  return row < rows ? row : rows - 1;
+}
+
+// 64 numbers of columns as 16 bits, in the order in which four vectors of sums are packed; from
+// 32 bits, or from 16.
+static void order_columns(int16_t *to, const void *from, int wide, size_t column, int panels) {
   __m512i v[4];
   for (int i = 0; i < 4; i++) {
-    const int panel = panel_of(i, (int)panels);
-    v[i] = _mm512_loadu_si512(block->g->store.zero + block->column + 16 * panel);
+    const size_t at = column + 16 * (size_t)panel_of(i, panels);
+    v[i] = wide ? _mm512_loadu_si512((const int32_t *)from + at)
+                : _mm512_cvtepi16_epi32(
+                      _mm256_loadu_si256((const __m256i *)((const int16_t *)from + at)));
   }
-  _mm512_store_si512(block->zero, _mm512_packs_epi32(v[0], v[1]));
-  _mm512_store_si512(block->zero + 32, _mm512_packs_epi32(v[2], v[3]));
+  _mm512_store_si512(to, _mm512_packs_epi32(v[0], v[1]));
+  _mm512_store_si512(to + 32, _mm512_packs_epi32(v[2], v[3]));
+}
+
+static void prepare_columns_avx512vnni(struct block *block, size_t panels) {
+  const struct apus_quantized_store *s = &block->g->store;
+  if (s->kind != APUS_STORE_CURVE) {
+    order_columns(block->zero, s->zero, 1, block->column, (int)panels);
+    return;
+  }
+  order_columns(block->zero, s->level, 0, block->column, (int)panels);
+  order_columns(block->ratio, s->ratio, 0, block->column, (int)panels);
+  order_columns(block->residual_ratio, s->residual_ratio, 0, block->column, (int)panels);
 }
 
 // The bounds of the panels, repeated where several rows are stored together.
@@ -110,47 +142,58 @@ static inline __attribute__((always_inline)) __m512i bounds(const uint8_t *p, co
   return _mm512_loadu_si512(p);
 }
 
+// Where a tile goes: read once, because stores to y might change what pointers lead to.
+struct target {
+  uint8_t *y;
+  ptrdiff_t pixel;
+  const ptrdiff_t *rows;  // not strided
+  __mmask64 some;         // the columns that exist
+  int whole;
+  int dense;              // strided rows follow each other without a gap
+};
+
+static inline __attribute__((always_inline)) struct target make_target(
+    const struct block *block, const struct rows *at, const int panels, const int strided) {
+  return (struct target){
+      (uint8_t *)block->g->store.y + (ptrdiff_t)block->column + (strided ? at->y[0] : 0),
+      block->g->y_pixel, at->y, _cvtu64_mask64(~0ull >> (64 - block->columns)),
+      block->columns == 16 * (size_t)panels,
+      strided && block->columns == 16 * (size_t)panels && block->g->y_pixel == 16 * panels};
+}
+
 // Writes the bytes of a group of rows, of which `i` is the first.
 static inline __attribute__((always_inline)) void put(
-    const struct block *block, const struct rows *at, __m512i bytes, const int i, const int rows,
-    const int panels, const int strided) {
+    const struct target *to, __m512i bytes, const int i, const int rows, const int panels,
+    const int strided) {
   const int group = panels > 2 ? 1 : 4 / panels;
-  const int whole = block->columns == 16 * (size_t)panels;
-  const __mmask64 some = _cvtu64_mask64(~0ull >> (64 - block->columns));
-  uint8_t *base = (uint8_t *)block->g->store.y + (ptrdiff_t)block->column;
   // Rows that follow each other without a gap are one.
-  if (group > 1 && strided && whole && i + group <= rows &&
-      block->g->y_pixel == 16 * panels) {
-    _mm512_storeu_si512(base + at->y[0] + i * 16 * panels, bytes);
+  if (group > 1 && i + group <= rows && strided && to->whole && to->pixel == 16 * panels) {
+    _mm512_storeu_si512(to->y + i * 16 * panels, bytes);
     return;
   }
   UNROLL for (int q = 0; q < group; q++) {
     if (i + q >= rows) break;
-    uint8_t *y = base + (strided ? at->y[0] + (i + q) * block->g->y_pixel : at->y[i + q]);
+    uint8_t *y = to->y + (strided ? (i + q) * to->pixel : to->rows[i + q]);
     const __m128i quarters[4] = {
         _mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32(bytes, 1),
         _mm512_extracti32x4_epi32(bytes, 2), _mm512_extracti32x4_epi32(bytes, 3)};
     const __m256i halves[2] = {
         _mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64(bytes, 1)};
     if (panels == 1) {
-      if (whole) {
+      if (to->whole) {
         _mm_storeu_si128((__m128i *)y, quarters[q]);
       } else {
-        _mm_mask_storeu_epi8(y, (__mmask16)some, quarters[q]);
+        _mm_mask_storeu_epi8(y, (__mmask16)to->some, quarters[q]);
       }
     } else if (panels == 2) {
-      if (whole) {
+      if (to->whole) {
         _mm256_storeu_si256((__m256i *)y, halves[q]);
       } else {
-        _mm256_mask_storeu_epi8(y, (__mmask32)some, halves[q]);
+        _mm256_mask_storeu_epi8(y, (__mmask32)to->some, halves[q]);
       }
-    } else if (!whole) {
-      _mm512_mask_storeu_epi8(y, some, bytes);
-    } else if (panels == 3) {
-      _mm256_storeu_si256((__m256i *)y, halves[0]);
-      _mm_storeu_si128((__m128i *)(y + 32), quarters[2]);
     } else {
-      _mm512_storeu_si512(y, bytes);
+      // A mask costs a whole vector nothing.
+      _mm512_mask_storeu_epi8(y, to->some, bytes);
     }
   }
 }
@@ -159,7 +202,12 @@ static inline __attribute__((always_inline)) void put(
 static inline __attribute__((always_inline)) void store_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels, const int strided) {
+  const struct target target = make_target(block, at, panels, strided);
   const struct apus_quantized_store *s = &block->g->store;
+  const float *multiplier = s->multiplier + block->column;
+  const int16_t *zero = block->zero;
+  const int clamped = block->clamped;
+  const uint8_t *least = s->low + block->column, *most = s->high + block->column;
   const int group = panels > 2 ? 1 : 4 / panels;
   UNROLL for (int i = 0; i < rows; i += group) {
     __m512i v[4];
@@ -168,16 +216,92 @@ static inline __attribute__((always_inline)) void store_tile(
       int row = i + (panels > 2 ? 0 : q / panels);
       row = row < rows ? row : rows - 1;
       const __m512 scaled = _mm512_mul_ps(
-          _mm512_cvtepi32_ps(acc[row][panel]),
-          _mm512_loadu_ps(s->multiplier + block->column + 16 * panel));
+          _mm512_cvtepi32_ps(acc[row][panel]), _mm512_loadu_ps(multiplier + 16 * panel));
       v[q] = _mm512_cvtps_epi32(scaled);
     }
-    __m512i bytes = narrow(v, block->zero);
-    if (block->clamped) {
-      bytes = _mm512_max_epu8(bytes, bounds(s->low + block->column, panels));
-      bytes = _mm512_min_epu8(bytes, bounds(s->high + block->column, panels));
+    __m512i bytes = narrow(v, zero);
+    if (clamped) {
+      bytes = _mm512_max_epu8(bytes, bounds(least, panels));
+      bytes = _mm512_min_epu8(bytes, bounds(most, panels));
     }
-    put(block, at, bytes, i, rows, panels, strided);
+    put(&target, bytes, i, rows, panels, strided);
+  }
+}
+
+// The bytes of the residual of a group of rows, of which `i` is the first, in the order of packed
+// sums: so that unpacking them gives 16 bits in that order.
+static inline __attribute__((always_inline)) __m512i residual_bytes(
+    const struct block *block, const struct rows *at, const int i, const int rows,
+    const int panels, const int strided) {
+  const __m512i order =
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __mmask64 some = _cvtu64_mask64(~0ull >> (64 - block->columns));
+  const uint8_t *base = (const uint8_t *)block->g->store.residual + (ptrdiff_t)block->column;
+  const uint8_t *from[4];
+  UNROLL for (int q = 0; q < 4; q++) {
+    const int row = i + q < rows ? i + q : rows - 1;
+    from[q] = base + (strided ? at->residual[0] + row * block->g->residual_pixel
+                              : at->residual[row]);
+  }
+  __m512i bytes;
+  if (panels == 1) {
+    bytes = _mm512_castsi128_si512(_mm_maskz_loadu_epi8((__mmask16)some, from[0]));
+    bytes = _mm512_inserti32x4(bytes, _mm_maskz_loadu_epi8((__mmask16)some, from[1]), 1);
+    bytes = _mm512_inserti32x4(bytes, _mm_maskz_loadu_epi8((__mmask16)some, from[2]), 2);
+    bytes = _mm512_inserti32x4(bytes, _mm_maskz_loadu_epi8((__mmask16)some, from[3]), 3);
+  } else if (panels == 2) {
+    bytes = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8((__mmask32)some, from[0]));
+    bytes = _mm512_inserti64x4(bytes, _mm256_maskz_loadu_epi8((__mmask32)some, from[1]), 1);
+  } else {
+    bytes = _mm512_maskz_loadu_epi8(some, from[0]);
+  }
+  return _mm512_permutexvar_epi32(order, bytes);
+}
+
+// The curve store. Sums become 16 bits first: that frees the registers for the curve.
+static inline __attribute__((always_inline)) void curve_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels, const int strided) {
+  const struct target target = make_target(block, at, panels, strided);
+  const struct apus_quantized_store *s = &block->g->store;
+  const float *multiplier = s->multiplier + block->column;
+  const int added = s->residual != NULL;
+  const int group = panels > 2 ? 1 : 4 / panels, groups = (rows + group - 1) / group;
+  __m512i t[GEMM8_ROW_LIMIT][2];
+  UNROLL for (int i = 0; i < groups; i++) {
+    UNROLL for (int h = 0; h < 2; h++) {
+      __m512i v[2];
+      UNROLL for (int q = 0; q < 2; q++) {
+        const int panel = panel_of(2 * h + q, panels);
+        const int row = row_of(i * group, 2 * h + q, rows, panels);
+        v[q] = _mm512_cvtps_epi32(_mm512_mul_ps(
+            _mm512_cvtepi32_ps(acc[row][panel]),
+            _mm512_loadu_ps(multiplier + 16 * panel)));
+      }
+      t[i][h] = _mm512_packs_epi32(v[0], v[1]);
+    }
+  }
+  const struct apus_curve_avx512 curve = apus_hold_curve_avx512(s->curve);
+  const __m128i fraction = _mm_cvtsi32_si128((int)s->fraction);
+  UNROLL for (int i = 0; i < groups; i++) {
+    UNROLL for (int h = 0; h < 2; h++) {
+      t[i][h] = apus_curve_scaled_avx512(
+          apus_curve_avx512(&curve, t[i][h]), _mm512_load_si512(block->ratio + 32 * h),
+          _mm512_load_si512(block->zero + 32 * h));
+    }
+    if (added) {
+      const __m512i none = _mm512_setzero_si512();
+      const __m512i bytes = residual_bytes(block, at, i * group, rows, panels, strided);
+      const __m512i low = _mm512_srli_epi16(_mm512_unpacklo_epi8(none, bytes), 1);
+      const __m512i high = _mm512_srli_epi16(_mm512_unpackhi_epi8(none, bytes), 1);
+      t[i][0] = _mm512_adds_epi16(
+          t[i][0], _mm512_mulhrs_epi16(low, _mm512_load_si512(block->residual_ratio)));
+      t[i][1] = _mm512_adds_epi16(
+          t[i][1], _mm512_mulhrs_epi16(high, _mm512_load_si512(block->residual_ratio + 32)));
+    }
+    const __m512i bytes = in_order(
+        _mm512_sra_epi16(t[i][0], fraction), _mm512_sra_epi16(t[i][1], fraction));
+    put(&target, bytes, i * group, rows, panels, strided);
   }
 }
 
@@ -225,16 +349,11 @@ static inline __attribute__((always_inline)) __m512i clamp_sums(
   return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1048576.0f), x));
 }
 
-// The row of vector q of the group that begins with row i.
-static inline __attribute__((always_inline)) int row_of(int i, int q, int rows, int panels) {
-  const int row = i + (panels > 2 ? 0 : q / panels);
-  return row < rows ? row : rows - 1;
-}
-
 // A strided tile with a residual before the function, from registers.
 static inline __attribute__((always_inline)) void add_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels) {
+  const struct target target = make_target(block, at, panels, 1);
   const struct clamp c = make_clamp(block);
   const ptrdiff_t step = block->g->residual_pixel;
   UNROLL for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
@@ -244,13 +363,14 @@ static inline __attribute__((always_inline)) void add_tile(
       v[q] = clamp_sums(&c, acc[row][panel], panel, at->residual[0] + row * step, 1);
     }
     if (panels == 3) v[3] = v[0];
-    put(block, at, narrow(v, block->zero), i, rows, panels, 1);
+    put(&target, narrow(v, block->zero), i, rows, panels, 1);
   }
 }
 
 static inline __attribute__((always_inline)) void clamp_rows(
     const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
     const int panels, const int residual, const int strided) {
+  const struct target target = make_target(block, at, panels, strided);
   const struct clamp c = make_clamp(block);
   const ptrdiff_t step = block->g->residual_pixel;
   for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
@@ -262,7 +382,7 @@ static inline __attribute__((always_inline)) void clamp_rows(
           strided ? at->residual[0] + row * step : at->residual[row], residual);
     }
     if (panels == 3) v[3] = v[0];
-    put(block, at, narrow(v, block->zero), i, rows, panels, strided);
+    put(&target, narrow(v, block->zero), i, rows, panels, strided);
   }
 }
 

@@ -4,6 +4,11 @@
 // int32. For a sum s of column (channel) n:
 //
 //   direct   y = clamp(round(s · multiplier[n]) + zero[n], low[n], high[n])
+//   curve    t = round(s · multiplier[n])            saturated to int16
+//            f = value[i] + r × (slope[i] + r × bend[i])
+//            g = f × ratio[n] + level[n]             saturated to int16
+//            g = g + 128 q × residual_ratio[n]       saturated; q: the residual's element
+//            y = clamp(g >> fraction, 0, 255)
 //   general  v = s · multiplier[n]                   the real number
 //            v = v + residual                        before the function, or after it
 //            v = f(v)
@@ -14,6 +19,12 @@
 // all ISAs give the same bits. direct: y is uint8, no residual, and no function but what `low` and
 // `high` say; |s · multiplier[n]| stays below 2^30 (who makes the call sees to it). general: before
 // it is converted to an integer, v · inverse is clamped to −2^20 … 2^20; NaN becomes −2^20.
+//
+// curve: y is uint8, and so is the residual, if any, which is added after the function;
+// |s · multiplier[n]| stays below 2^31. The function is 64 parabolas over the range of t: i is t's
+// upper 6 bits, r says how far t lies from the middle of the parabola's piece, in −1 … 1 − 2^−9:
+// r = (t << 6) ^ 0x8000 as int16. a × b = (a · b + 2^14) >> 15, the rounded product of fractions.
+// |value| + |slope| + |bend| of a piece is below 2^15, so that f needs no saturation.
 //
 // The arrays of columns are readable to a multiple of 64 entries behind the first of the call.
 #ifndef APUS_QUANTIZED_H
@@ -27,8 +38,19 @@
 // The element types of 8-bit kernels.
 enum apus_quantized_type { APUS_UINT8 = 0, APUS_REAL = 1 };  // APUS_REAL: float32
 
+enum apus_store_kind { APUS_STORE_GENERAL = 0, APUS_STORE_DIRECT = 1, APUS_STORE_CURVE = 2 };
+
+// A function of int16.
+struct apus_curve {
+  int16_t value[64];
+  int16_t slope[64];
+  int16_t bend[64];
+  // The lower and upper bytes of value, slope and bend, for ISAs that look up bytes.
+  uint8_t bytes[6][64];
+};
+
 struct apus_quantized_store {
-  uint32_t direct;           // 1: direct, 0: general
+  uint32_t kind;             // enum apus_store_kind
   const int32_t *offset;     // the sums start with it: the bias and −zero(x) · Σ weights
   const float *multiplier;   // direct: scale(x) · scale(w) / scale(y); general: without scale(y)
   const float *inverse;      // general, uint8 y: 1 / scale(y)
@@ -47,6 +69,13 @@ struct apus_quantized_store {
   const int32_t *residual_zero;
 
   struct apus_activation activation;  // general only
+
+  // curve only.
+  const struct apus_curve *curve;  // 64-byte aligned
+  const int16_t *ratio;
+  const int16_t *level;
+  const int16_t *residual_ratio;
+  uint32_t fraction;  // 0 … 7
 };
 
 #endif

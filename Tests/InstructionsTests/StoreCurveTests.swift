@@ -1,0 +1,168 @@
+import Glibc
+import Kernels
+import Tensors
+import Testing
+
+@testable import Instructions
+
+/// The curve store against the functions in double precision.
+@Suite struct StoreCurveTests {
+  private struct Example: CustomTestStringConvertible {
+    let activation: Activation
+    /// The least real number, for results up to `high`.
+    let low: @Sendable (Double) -> Double
+    let exact: @Sendable (Double) -> Double
+    var testDescription: String { "\(activation.function)" }
+  }
+
+  private static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+
+  private static let examples: [Example] = [
+    Example(
+      activation: Activation(.swish, alpha: 1), low: { _ in -0.2785 },
+      exact: { $0 * sigmoid($0) }),
+    Example(
+      activation: Activation(.swish, alpha: 1.702), low: { _ in -0.17 },
+      exact: { $0 * sigmoid(1.702 * $0) }),
+    Example(activation: Activation(.sigmoid), low: { _ in 0 }, exact: { sigmoid($0) }),
+    Example(activation: Activation(.tanh), low: { -$0 }, exact: { tanh($0) }),
+    Example(
+      activation: Activation(.gelu), low: { _ in -0.17 },
+      exact: { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
+    Example(
+      activation: Activation(.geluTanh), low: { _ in -0.17 },
+      exact: { x in
+        0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+      }),
+    Example(
+      activation: Activation(.elu, alpha: 1), low: { _ in -1 }, exact: { $0 < 0 ? expm1($0) : $0 }),
+    Example(
+      activation: Activation(.softplus), low: { _ in 0 },
+      exact: { $0 > 30 ? $0 : log1p(exp($0)) }),
+    Example(
+      activation: Activation(.mish), low: { _ in -0.309 },
+      exact: { $0 * tanh($0 > 30 ? $0 : log1p(exp($0))) }),
+    Example(activation: Activation(.erf), low: { -$0 }, exact: { erf($0) }),
+    Example(
+      activation: Activation(.leakyRelu, alpha: 0.1), low: { -0.1 * $0 },
+      exact: { $0 < 0 ? 0.1 * $0 : $0 }),
+    Example(
+      activation: Activation(.hardSwish, alpha: 1 / 6, beta: 0.5), low: { _ in -0.375 },
+      exact: { $0 * min(max($0 / 6 + 0.5, 0), 1) }),
+    Example(
+      activation: Activation(.hardSigmoid, alpha: 0.2, beta: 0.5), low: { _ in 0 },
+      exact: { min(max(0.2 * $0 + 0.5, 0), 1) }),
+  ]
+
+  /// y and the exact real result in steps of y, for sums that cover ±`range` in 64 columns whose
+  /// scales fall to a part of the first.
+  private func results(
+    _ example: Example, high: Double, spread: Double, range: Double, residual: Bool
+  ) throws -> (error: Double, isCurve: Bool) {
+    let columns = 16
+    let values = (0..<256).map { UInt8($0) }
+    let scales = (0..<columns).map { n -> Quantization in
+      let own = high / pow(spread, Double(n) / Double(columns - 1))
+      return Quantization(low: Float(example.low(own)), high: Float(own))
+    }
+    let result = Quantization(
+      scales: scales.map { $0.scale(0) }, zeroPoints: scales.map { $0.zeroPoint(0) }, axis: 0)
+    let added = Quantization(scale: Float(high / 300), zeroPoint: 90)
+    let rig = Rig()
+    var product = QuantizedMatrixMultiply()
+    product.a = rig.tensor(
+      .uint8, [256, 1], quantization: Quantization(scale: Float(range / 128 / 127), zeroPoint: 128),
+      elements: values)
+    let weights = (0..<columns).map { Int8(127 - 7 * $0) }
+    let packed = WeightPacking.matrix(quantized: weights, depth: 1, columns: columns)
+    product.b = rig.tensor(
+      .int8, packed.shape, quantization: Quantization(scale: 1, zeroPoint: 0),
+      elements: packed.elements(as: Int8.self))
+    product.packedB = true
+    product.offsets = rig.tensor(
+      .int32, [columns], elements: weights.map { -128 * Int32($0) })
+    if residual {
+      product.residual = rig.tensor(
+        .uint8, [256, columns], quantization: added,
+        elements: (0..<256 * columns).map { UInt8($0 * 7 % 256) })
+      product.residualAfterActivation = true
+    }
+    product.activation = example.activation
+    product.y = rig.tensor(.uint8, [256, columns], quantization: result, elements: [UInt8]?.none)
+    try rig.run(product)
+    let found = rig.elements(product.y, as: UInt8.self)
+    let unit = Float(range / 128 / 127)
+    var worst = 0.0
+    for (i, byte) in found.enumerated() {
+      let (row, n) = (i / columns, i % columns)
+      let x = Double(row - 128) * Double(weights[n]) * Double(unit)
+      var exact = example.exact(x)
+      if residual { exact += Double(added.scale(0)) * Double(i * 7 % 256 - 90) }
+      let wanted = exact / Double(result.scale(n)) + Double(result.zeroPoint(n))
+      worst = max(worst, abs(Double(byte) - min(max(wanted, 0), 255)))
+    }
+    let curve = CurveColumns(
+      example.activation, scales: (0..<columns).map { _ in unit }, result: result,
+      added: residual ? added : nil, isas: [.portable])
+    return (worst, curve != nil)
+  }
+
+  @Test func `stays close to its functions`() throws {
+    var curves = 0
+    var all = 0
+    for example in StoreCurveTests.examples {
+      for high in [0.4, 1, 1.6, 4, 10, 30] {
+        for spread in [1, 2.5, 8] {
+          for residual in [false, true] {
+            let range = min(12, 1.5 * high + 4)
+            let (error, isCurve) = try results(
+              example, high: high, spread: spread, range: range, residual: residual)
+            all += 1
+            curves += isCurve ? 1 : 0
+            // Half a step of rounding, and less than a third of one beyond.
+            #expect(
+              error <= 0.5 + 0.3, "\(example.testDescription) up to \(high), spread \(spread)")
+          }
+        }
+      }
+    }
+    print("curve stores: \(curves) of \(all)")
+    #expect(curves * 4 > all * 3, "only \(curves) of \(all) are curves")
+  }
+
+  @Test func `typical stores err by little more than their rounding`() throws {
+    for example in StoreCurveTests.examples {
+      let (error, isCurve) = try results(
+        example, high: 6, spread: 1, range: 12, residual: false)
+      #expect(isCurve && error <= 0.6, "\(example.testDescription): \(error)")
+    }
+  }
+
+  @Test func `leaves alone what it cannot do well`() {
+    func curve(
+      _ activation: Activation, scale: Float = 1e-3, step: Float = 0.02
+    ) -> CurveColumns? {
+      CurveColumns(
+        activation, scales: [scale], result: Quantization(scale: step, zeroPoint: 20), added: nil,
+        isas: [.portable])
+    }
+    #expect(curve(Activation(.swish, alpha: 1)) != nil)
+    // Functions with steps or poles, and kinks that lie elsewhere.
+    #expect(curve(Activation(.floor)) == nil)
+    #expect(curve(Activation(.reciprocal)) == nil)
+    #expect(curve(Activation(.hardSigmoid, alpha: 0.2, beta: 0.3)) == nil)
+    // Steps that are too fine for 16 bits, and numbers from a hostile file.
+    #expect(curve(Activation(.swish, alpha: 1), step: 1e-6) == nil)
+    for scale in [Float.greatestFiniteMagnitude, 1e30, 1e-38] {
+      _ = curve(Activation(.swish, alpha: 1), scale: scale)
+      _ = curve(Activation(.swish, alpha: 1), step: scale)
+      _ = curve(Activation(.elu, alpha: scale), scale: scale, step: scale)
+    }
+    for parameter in [Float.nan, .infinity, -.infinity, 1e38] {
+      #expect(curve(Activation(.swish, alpha: parameter)) == nil || parameter == 1e38)
+      _ = curve(Activation(.leakyRelu, alpha: parameter))
+      _ = curve(Activation(.hardSwish, alpha: parameter, beta: 0.5))
+      _ = curve(Activation(.selu, alpha: parameter, beta: parameter))
+    }
+  }
+}
