@@ -12,6 +12,7 @@ extension apus_softmax_kernel: TableEntry {}
 extension apus_normalize_kernel: TableEntry {}
 extension apus_pool_kernel: TableEntry {}
 extension apus_quantized_elements_kernel: TableEntry {}
+extension apus_gate8_kernel: TableEntry {}
 
 /// The kernels of a family for one ISA. Families whose portable execution is written in Swift have
 /// none for that.
@@ -54,6 +55,7 @@ package typealias SoftmaxKernel = VectorKernel<apus_softmax_kernel>
 package typealias NormalizeKernel = VectorKernel<apus_normalize_kernel>
 package typealias PoolKernel = VectorKernel<apus_pool_kernel>
 package typealias QuantizedElementsKernel = VectorKernel<apus_quantized_elements_kernel>
+package typealias GateKernel = VectorKernel<apus_gate8_kernel>
 
 extension VectorKernel where Entry == apus_elementwise_kernel {
   /// Every kernel of this build, best first.
@@ -91,6 +93,19 @@ extension VectorKernel where Entry == apus_quantized_elements_kernel {
 
   /// The best kernel among `isas`; the portable one where none is better.
   package static func best(isas: Set<ISA>) -> QuantizedElementsKernel {
+    guard let kernel = best(of: all, isas: isas) ?? all.last else {
+      preconditionFailure("the kernel table lacks its portable entry")
+    }
+    return kernel
+  }
+}
+
+extension VectorKernel where Entry == apus_gate8_kernel {
+  /// Every kernel of this build, best first.
+  package static let all = read(apus_gate8_kernels)
+
+  /// The best kernel among `isas`; the portable one where none is better.
+  package static func best(isas: Set<ISA>) -> GateKernel {
     guard let kernel = best(of: all, isas: isas) ?? all.last else {
       preconditionFailure("the kernel table lacks its portable entry")
     }

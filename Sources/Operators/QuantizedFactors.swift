@@ -98,11 +98,31 @@ extension Lowering {
     let perChannel = [nativeQuantization(0), nativeQuantization(1), quantization(ofOutput: 0)]
       .contains { $0?.isPerChannel == true }
     guard layout == .channelsLast || !perChannel else { return false }
+    if function == .multiply, activation == .none, try lowerGate(layout) { return true }
     let a = try quantizedFactor(0, layout, rank)
     let b = try quantizedFactor(1, layout, rank)
     let y = try storedResult(0, layout)
     emit(QuantizedBinary(function, a, b, to: y, activation: activation))
     return true
+  }
+
+  /// Emits 8 bits times a float factor of every channel; returns false where it is another product.
+  private func lowerGate(_ layout: Layout) throws(GraphError) -> Bool {
+    let shape = try outputInfo(0).shape
+    guard layout == .channelsLast, storesQuantized(0) else { return false }
+    for gate in 0..<2 {
+      let x = 1 - gate
+      let ones = Shape(Array(shape.dimensions[..<2]) + shape.dimensions.dropFirst(2).map { _ in 1 })
+      guard let source = nativeQuantization(x), nativeQuantization(gate) == nil,
+        info(x)?.shape == shape, info(gate)?.shape == ones, info(gate)?.constant == nil,
+        shape != ones
+      else { continue }
+      let operand = try quantizedOperand(x, layout, as: quantization(x) ?? source)
+      let factor = try self.operand(gate, layout, type: .float32)
+      emit(GateChannels(operand, by: factor, to: try storedResult(0, layout)))
+      return true
+    }
+    return false
   }
 
   private func quantizedFactor(
@@ -122,8 +142,8 @@ extension Lowering {
   func lowerQuantizedAverage(
     _ window: Window.Resolved, countsPadding: Bool = false
   ) throws(GraphError) -> Bool {
-    guard let quantization = nativeQuantization(0), !quantization.isPerChannel,
-      self.quantization(ofOutput: 0)?.isPerChannel != true
+    guard let quantization = nativeQuantization(0),
+      !quantization.isPerChannel || layout(0) == .channelsLast
     else { return false }
     var pool = QuantizedAveragePool()
     pool.input = try quantizedOperand(0, .channelsLast, as: quantization)
