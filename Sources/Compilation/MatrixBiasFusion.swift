@@ -3,7 +3,8 @@ import Operators
 import Tensors
 
 /// Folds what surrounds a matrix product into it: a constant factor after it (or before it on
-/// either operand), and a constant bias per column.
+/// either operand), and a bias per column: a constant one, or a computed one (a mask) where both
+/// factors are computed.
 struct MatrixBiasFusion: GraphPass {
   static let name = "matrix-bias-fusion"
 
@@ -21,18 +22,24 @@ struct MatrixBiasFusion: GraphPass {
     let node = rewriter[index]
     for position in 0..<2 {
       guard let value = node.inputs[position], let other = node.inputs[1 - position],
-        rewriter.graph[value].type?.isFused == true, let bias = rewriter.constant(other),
-        let output = node.outputs[0],
+        rewriter.graph[value].type?.isFused == true, let output = node.outputs[0],
         rewriter.isUsedOnce(value), let producer = rewriter.producer(of: value),
         let product = rewriter[producer].op as? MatMul, product.activation == .none,
         rewriter[producer].inputs.count == 2,
         let columns = rewriter.graph[value].shape?.dimensions.last,
-        bias.elementCount == columns, bias.shape.dimensions.last == columns,
+        let shape = rewriter.graph[other].shape, shape.elementCount == columns,
+        shape.dimensions.last == columns,
         rewriter.graph[output].shape == rewriter.graph[value].shape
       else { continue }
       var merged = rewriter[producer]
-      let flat = rewriter.add(constant: bias.reshaped([columns]), name: rewriter.graph[other].name)
-      merged.inputs.append(flat)
+      if let bias = rewriter.constant(other) {
+        merged.inputs.append(
+          rewriter.add(constant: bias.reshaped([columns]), name: rewriter.graph[other].name))
+      } else {
+        guard rewriter.constant(merged.inputs[1]) == nil, rewriter.graph[other].type == .float32
+        else { continue }
+        merged.inputs.append(other)
+      }
       merged.outputs = [output]
       rewriter.remove(producer)
       rewriter.replace(index, with: merged)

@@ -24,7 +24,8 @@ enum OperationCount {
     case "ConvTranspose":
       return 2 * x.elementCount * w.dimensions.dropFirst().reduce(1, *)
     case "MatMul":
-      return 2 * output.elementCount * (x.dimensions.last ?? 1)
+      let heads = (node.op as? MatMul)?.headsA ?? 1
+      return 2 * output.elementCount * ((x.dimensions.last ?? 1) / heads)
     case "Gemm":
       let inner = output.elementCount == 0 ? 0 : x.elementCount / max(output[0], 1)
       return 2 * output.elementCount * inner

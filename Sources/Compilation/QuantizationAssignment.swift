@@ -86,9 +86,7 @@ struct QuantizationAssignment {
     switch node.op {
     case is Conv: return isConstant && shape.rank < 5
     case let conv as ConvTranspose: return isConstant && shape.rank < 5 && conv.groupCount == 1
-    case is MatMul:
-      let hasBias = node.inputs.count > 2 && node.inputs[2] != nil
-      return isConstant ? shape.dimensions.dropLast(2).allSatisfy { $0 == 1 } : !hasBias
+    case is MatMul: return !isConstant || shape.dimensions.dropLast(2).allSatisfy { $0 == 1 }
     case is Gemm: return isConstant
     default: return false
     }

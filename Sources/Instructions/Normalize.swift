@@ -5,7 +5,8 @@ import Tensors
 ///
 /// x, y: one shape, dense, seen as [rows, n] with n the product of the extents from `axis` on; both
 /// float32 or bfloat16 (each on its own), or both float64. Mean and variance are those of the row;
-/// in the root-mean-square form the mean is 0. scale and bias (both optional, float32 or bfloat16;
+/// in the root-mean-square form the mean is 0. From float32 or bfloat16, y may also be uint8 with one
+/// quantisation. scale and bias (both optional, float32 or bfloat16;
 /// float64 with float64): element i of row r uses parameter (r mod `period`) · n / `run` + i /
 /// `run`, so that one instruction is
 /// - layer normalisation: period 1, run 1, one parameter per element of a row;
@@ -35,6 +36,9 @@ package struct Normalize: Instruction {
   var rows = 0
   var rowLength = 0
   private var kernel: NormalizeKernel?
+  /// 1 / scale and zero point of a uint8 result.
+  var byteInverse: Float = 1
+  var byteZero: Int32 = 0
 
   package init() {}
 
@@ -65,15 +69,23 @@ package struct Normalize: Instruction {
     visitor.field("root_mean_square", &isRootMeanSquare)
   }
 
+  package var replacements: [Replacement] { [Replacement(input, by: output)] }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
     outputType = y.type
+    let isQuantized = y.type == .uint8 && y.quantization != nil
     try preparation.require(
-      x.type.isComputedInFloat32 && y.type.isComputedInFloat32
+      x.type.isComputedInFloat32 && (y.type.isComputedInFloat32 || isQuantized)
         || x.type == .float64 && y.type == .float64, self, "from \(x.type) to \(y.type)")
+    if isQuantized {
+      let quantization = try preparation.quantization(self, "y", output, perChannel: false)
+      byteInverse = 1 / quantization.scale(0)
+      byteZero = quantization.zeroPoint(0)
+    }
     try preparation.require(
       x.shape == y.shape && (0...x.shape.rank).contains(axis), self,
       "\(x.shape) from axis \(axis) on cannot become \(y.shape)")
@@ -91,6 +103,8 @@ package struct Normalize: Instruction {
     if x.type != .float64 && rowLength > 0 {
       kernel = NormalizeKernel.best(of: NormalizeKernel.all, isas: preparation.isas)
     }
+    try preparation.require(
+      !isQuantized || kernel != nil || rowLength == 0, self, "no kernel stores bytes")
   }
 
   /// An optional operand must be dense and have the element type's kind and this many elements.

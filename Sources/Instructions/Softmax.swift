@@ -4,7 +4,8 @@ import Tensors
 /// Turns every line along an axis into shares of one: y = exp(x - max) / Σ exp(x - max).
 ///
 /// x, y: one shape, dense; both float32 or bfloat16 (each on its own), or both float64. The
-/// logarithmic form is y = x - max - log Σ exp(x - max).
+/// logarithmic form is y = x - max - log Σ exp(x - max). Lines of adjacent elements may also become
+/// uint8 with one quantisation, where x is float32 or bfloat16 and the form not logarithmic.
 package struct Softmax: Instruction {
   package static let opcode = "softmax"
 
@@ -18,6 +19,9 @@ package struct Softmax: Instruction {
   var outputType = ElementType.float32
   var space = AxisSpace()
   private var kernel: SoftmaxKernel?
+  /// 1 / scale and zero point of a uint8 result.
+  var byteInverse: Float = 1
+  var byteZero: Int32 = 0
 
   package init() {}
 
@@ -36,14 +40,17 @@ package struct Softmax: Instruction {
     visitor.field("logarithmic", &isLogarithmic)
   }
 
+  package var replacements: [Replacement] { [Replacement(input, by: output)] }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     kernel = nil
     let x = preparation[input]
     let y = preparation[output]
     inputType = x.type
     outputType = y.type
+    let isQuantized = y.type == .uint8 && y.quantization != nil && !isLogarithmic
     try preparation.require(
-      x.type.isComputedInFloat32 && y.type.isComputedInFloat32
+      x.type.isComputedInFloat32 && (y.type.isComputedInFloat32 || isQuantized)
         || x.type == .float64 && y.type == .float64, self, "from \(x.type) to \(y.type)")
     try preparation.require(x.shape == y.shape, self, "\(x.shape) cannot become \(y.shape)")
     guard let space = AxisSpace(x.shape, axis: axis, count: axisCount) else {
@@ -51,9 +58,17 @@ package struct Softmax: Instruction {
         Softmax.opcode, "axis \(axis) of a tensor of rank \(x.shape.rank)")
     }
     self.space = space
+    if isQuantized {
+      let quantization = try preparation.quantization(self, "y", output, perChannel: false)
+      try preparation.require(
+        space.inner == 1, self, "bytes of lines that are \(space.inner) elements apart")
+      byteInverse = 1 / quantization.scale(0)
+      byteZero = quantization.zeroPoint(0)
+    }
     if x.type != .float64 {
       kernel = SoftmaxKernel.best(of: SoftmaxKernel.all, isas: preparation.isas)
     }
+    try preparation.require(!isQuantized || kernel != nil, self, "no kernel stores bytes")
   }
 
   package func execute(_ context: borrowing ExecutionContext) {

@@ -215,6 +215,10 @@ extension Softmax {
     call.x_type = inputType.kernelType
     call.y_type = outputType.kernelType
     call.logarithmic = isLogarithmic ? 1 : 0
+    if outputType == .uint8 {
+      call.y_type = APUS_SOFTMAX_BYTES.rawValue
+      (call.y_inverse, call.y_zero) = (byteInverse, byteZero)
+    }
     if space.inner == 1 {
       let share = context.share(of: space.outer)
       guard !share.isEmpty else { return }
@@ -256,6 +260,10 @@ extension Normalize {
     call.count = rowLength
     call.run = run
     call.epsilon = epsilon
+    if outputType == .uint8 {
+      call.y_type = APUS_NORMALIZE_BYTES.rawValue
+      (call.y_inverse, call.y_zero) = (byteInverse, byteZero)
+    }
     call.root_mean_square = isRootMeanSquare ? 1 : 0
     let scales = scale.isPresent ? UnsafeRawPointer(context.pointer(scale)) : nil
     let biases = bias.isPresent ? UnsafeRawPointer(context.pointer(bias)) : nil

@@ -34,7 +34,7 @@ package struct LayerNormalization: LoweredOperator {
     let shape = try lowering.required(0).shape
     let place = try normalized(axis: axis, rank: shape.rank)
     var instruction = Normalize(
-      try lowering.operand(0), axis: place, epsilon: epsilon, to: try lowering.result(0))
+      try lowering.operand(0), axis: place, epsilon: epsilon, to: try normal(lowering))
     instruction.scale = try lowering.normalizationParameter(1, shape, axis: place)
     if lowering.info(2) != nil {
       instruction.bias = try lowering.normalizationParameter(2, shape, axis: place)
@@ -42,6 +42,12 @@ package struct LayerNormalization: LoweredOperator {
     if lowering.wants(output: 1) { instruction.mean = try lowering.result(1) }
     if lowering.wants(output: 2) { instruction.inverseDeviation = try lowering.result(2) }
     lowering.emit(instruction)
+  }
+
+  /// The result, in 8 bits where only products read it.
+  private func normal(_ lowering: Lowering) throws(GraphError) -> Operand {
+    try lowering.required(0).type == .float64
+      ? try lowering.result(0) : try lowering.productFactor(0)
   }
 }
 

@@ -73,6 +73,25 @@ extension Lowering {
     storesQuantized(index) ? try quantizedResult(index, layout) : try result(index, layout)
   }
 
+  /// The output's 8 bits where nobody asks for anything else, so that no precision is lost by not
+  /// having the float form: one scale, and readers that are 8-bit products. Else its float form.
+  package func productFactor(_ index: Int) throws(GraphError) -> Operand {
+    guard !graph.hasOwnQuantization, storesQuantized(index), let id = node.outputs[index],
+      quantization(ofOutput: index)?.isPerChannel == false,
+      readers(of: id).allSatisfy({ isQuantizedProduct($0) })
+    else { return try result(index) }
+    return try quantizedResult(index)
+  }
+
+  /// Says whether the node multiplies two factors that both have 8 bits.
+  private func isQuantizedProduct(_ node: Graph.Node) -> Bool {
+    guard ["MatMul", "Gemm"].contains(type(of: node.op).name), node.inputs.count >= 2,
+      let a = node.inputs[0], let b = node.inputs[1]
+    else { return false }
+    return graph[a].quantization?.isPerChannel == false && graph[b].quantization != nil
+      && (graph[b].constant != nil || graph[b].quantization?.isPerChannel == false)
+  }
+
   func storesQuantized(_ index: Int) -> Bool {
     guard quantization(ofOutput: index) != nil, let id = node.outputs[index] else { return false }
     return graph.hasOwnQuantization || !graph.outputs.contains(id)

@@ -28,6 +28,8 @@ public final class Lowering {
   private let storageRule: StorageRule
   var forms: [Graph.ValueID: [Form]] = [:]
   private var constantOperands: [ObjectIdentifier: Operand] = [:]
+  /// The nodes that read each value, by their places; made when somebody asks.
+  private var readersByValue: [Graph.ValueID: [Int]]?
   /// Set while the node only moves quantised elements; see `MovesElements`.
   var moving: Move?
 
@@ -71,6 +73,25 @@ public final class Lowering {
   /// Says whether somebody asks for the output at this position.
   package func wants(output index: Int) -> Bool {
     index < node.outputs.count && node.outputs[index] != nil
+  }
+
+  /// Says whether the output at this position is an output of the graph that no node reads.
+  package func isLast(output index: Int) -> Bool {
+    guard index < node.outputs.count, let id = node.outputs[index], graph.outputs.contains(id)
+    else { return false }
+    return readers(of: id).isEmpty
+  }
+
+  /// The nodes that read a value.
+  func readers(of id: Graph.ValueID) -> [Graph.Node] {
+    if readersByValue == nil {
+      var all: [Graph.ValueID: [Int]] = [:]
+      for (place, node) in graph.nodes.enumerated() {
+        for case let input? in node.inputs { all[input, default: []].append(place) }
+      }
+      readersByValue = all
+    }
+    return (readersByValue?[id] ?? []).map { graph.nodes[$0] }
   }
 
   /// The layout in which the input lies already; `.declared` for constants.

@@ -8,7 +8,8 @@ import Tensors
 /// is dropped from y; float or integer. ONNX versions 1 to 13.
 ///
 /// The compiler's passes fold into it: a factor, a bias of N elements (input 2), a residual of y's
-/// shape (input 3) and an activation.
+/// shape (input 3) and an activation; and the transpositions around the heads of attention: an
+/// operand [N, T, h · d] with `heads` h > 1 stands for [N, h, T, d].
 package struct MatMul: LoweredOperator {
   package static let name = "MatMul"
 
@@ -17,6 +18,9 @@ package struct MatMul: LoweredOperator {
   package var transposesA = false
   package var transposesB = false
   package var activation = Activation.none
+  package var headsA = 1
+  package var headsB = 1
+  package var headsY = 1
 
   package init() {}
   package init(importing node: NodeReader) throws(ImportError) {}
@@ -29,15 +33,35 @@ package struct MatMul: LoweredOperator {
     guard a.type.isFloat || a.type.isInteger else {
       throw GraphError("\(a.type) is not supported; only floats and integers are")
     }
-    let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
-    return [ValueInfo(type: a.type, shape: problem.output)]
+    let problem = try MatrixProblem(
+      a.shape.split(heads: headsA), b.shape.split(heads: headsB), transposesA, transposesB)
+    return [ValueInfo(type: a.type, shape: try problem.output.joined(heads: headsY))]
   }
 
   package func lower(into lowering: Lowering) throws(GraphError) {
-    let product = MatrixProduct(
+    var product = MatrixProduct(
       scale: scale, transposesA: transposesA, transposesB: transposesB, activation: activation)
+    (product.headsA, product.headsB, product.headsY) = (headsA, headsB, headsY)
     try product.lower(
       into: lowering, bias: try lowering.biasOperand(2),
       residual: lowering.info(3) == nil ? nil : 3)
+  }
+}
+
+extension Shape {
+  /// [N, h, T, d] of [N, T, h · d].
+  fileprivate func split(heads: Int) throws(GraphError) -> Shape {
+    guard heads != 1 else { return self }
+    guard rank == 3, heads > 0, self[2] % heads == 0 else {
+      throw GraphError("\(self) has no \(heads) heads")
+    }
+    return [self[0], heads, self[1], self[2] / heads]
+  }
+
+  /// [N, T, h · d] of [N, h, T, d].
+  fileprivate func joined(heads: Int) throws(GraphError) -> Shape {
+    guard heads != 1 else { return self }
+    guard rank == 4, self[1] == heads else { throw GraphError("\(self) has no \(heads) heads") }
+    return [self[0], self[2], heads * self[3]]
   }
 }

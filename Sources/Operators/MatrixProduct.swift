@@ -8,6 +8,10 @@ struct MatrixProduct {
   var transposesA = false
   var transposesB = false
   var activation = Activation.none
+  /// How many heads lie side by side in the rows of an operand.
+  var headsA = 1
+  var headsB = 1
+  var headsY = 1
 
   /// Emits y = activation(scale · a·b + bias + residual); y and the residual have the shape of the
   /// node's output.
@@ -20,7 +24,11 @@ struct MatrixProduct {
   ) throws(GraphError) {
     let a = try lowering.required(0)
     let b = try lowering.required(1)
+    if headsA > 1 || headsB > 1 || headsY > 1 {
+      return try lowerHeads(into: lowering, bias: bias, residual: residualInput)
+    }
     let problem = try MatrixProblem(a.shape, b.shape, transposesA, transposesB)
+    let bias = vector(bias, problem.columns, lowering)
     if a.type == .float64 || a.type.isInteger {
       let y = if let target { target } else { try lowering.result(0) }
       return try lowerPortable(into: lowering, problem, a.type, y: y)
@@ -68,6 +76,57 @@ struct MatrixProduct {
     product.residual = residual.isPresent ? lowering.reshaped(residual, target) : .none
     product.y = lowering.reshaped(y, target)
     lowering.emit(product)
+  }
+
+  /// A bias as the instructions want it: of one axis.
+  private func vector(_ bias: Operand, _ columns: Int, _ lowering: Lowering) -> Operand {
+    guard bias.isPresent, lowering[bias].shape != [columns],
+      lowering[bias].shape.elementCount == columns
+    else { return bias }
+    return lowering.reshaped(bias, [columns])
+  }
+
+  /// Emits the product of operands of which some have their heads side by side.
+  private func lowerHeads(
+    into lowering: Lowering, bias: Operand, residual: Int?
+  ) throws(GraphError) {
+    let b = try lowering.required(1).shape
+    let columns = headsB > 1 || b.rank < 4 ? b[b.rank - 1] / headsB : b[b.rank - 1]
+    let rows = b[b.rank - 2]
+    let bias = vector(bias, transposesB ? rows : columns, lowering)
+    if let x = lowering.quantization(0), let w = lowering.quantization(1), !x.isPerChannel,
+      !w.isPerChannel, MatrixProduct.canQuantize(bias: bias, x, w, scale: scale)
+    {
+      var product = QuantizedMatrixMultiply()
+      product.a = try lowering.quantizedOperand(0)
+      product.b = try lowering.quantizedOperand(1)
+      product.bias = bias
+      (product.transposeA, product.transposeB) = (transposesA, transposesB)
+      (product.headsA, product.headsB, product.headsY) = (headsA, headsB, headsY)
+      (product.scale, product.activation) = (scale, activation)
+      if let residual { product.residual = try lowering.storedOperand(residual, .declared) }
+      product.y = try lowering.storedResult(0)
+      return lowering.emit(product)
+    }
+    var product = MatrixMultiply()
+    product.a = try lowering.operand(0)
+    product.b = try lowering.operand(1)
+    product.bias = bias
+    (product.transposeA, product.transposeB) = (transposesA, transposesB)
+    (product.headsA, product.headsB, product.headsY) = (headsA, headsB, headsY)
+    (product.scale, product.activation) = (scale, activation)
+    if let residual { product.residual = try lowering.operand(residual) }
+    product.y = try lowering.result(0)
+    lowering.emit(product)
+  }
+
+  /// Says whether 8 bits will do for a product of computed factors: its scale is positive, and 2³⁰
+  /// units of its sums, which bound a bias, are as much as masks take away.
+  private static func canQuantize(
+    bias: Operand, _ a: Quantization, _ b: Quantization, scale: Float
+  ) -> Bool {
+    scale > 0 && scale.isFinite
+      && (!bias.isPresent || a.scale(0) * b.scale(0) * scale * 0x1p30 >= 10_000)
   }
 
   /// Emits a·b in a type that the kernels do not know; passes fuse nothing into those.
@@ -126,7 +185,10 @@ struct MatrixProduct {
           bias: bias.isPresent ? lowering.floats(of: bias) : nil, x: a, factor: scale),
         name: "\(lowering.node.name).offsets")
     } else {
-      guard !b.isPerChannel, !bias.isPresent else { return false }
+      guard !b.isPerChannel, MatrixProduct.canQuantize(bias: bias, a, b, scale: scale) else {
+        return false
+      }
+      product.bias = bias
       let matrix = transposesB ? [columns, inner] : [inner, columns]
       product.b = lowering.reshaped(
         try lowering.quantizedOperand(1),

@@ -56,6 +56,7 @@ public enum OperatorCatalog {
     DepthToSpace.self,
     DequantizeLinear.self,
     Det.self,
+    DistributionExpectation.self,
     Dropout.self,
     DynamicQuantizeLinear.self,
     DynamicQuantizeMatMul.self,

@@ -18,6 +18,8 @@ package struct Reshape: MovesElements {
     node.ignore("consumed_inputs")
   }
 
+  package init(shape: Shape) { self.shape = shape.dimensions }
+
   package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
     let x = try inputs.required(0, "data")
     guard let wanted = try inputs.integers(shape, or: 1, "shape") else {

@@ -60,7 +60,11 @@ package struct SoftmaxOperator<Definition: SoftmaxDefinition>: LoweredOperator {
       layout = .declared
     }
     let x = try lowering.operand(0, layout)
-    let y = try lowering.result(0, layout)
+    // Shares of adjacent elements become bytes where only products read them.
+    let isRow = layout == .declared && place + count >= shape.rank
+    let y =
+      isRow && Definition.kind == .softmax && lowering[x].type != .float64
+      ? try lowering.productFactor(0) : try lowering.result(0, layout)
     let position = count == 1 ? layout.position(ofAxis: place, rank: shape.rank) : place
     if Definition.kind == .hardmax {
       var instruction = Hardmax(x, axis: position, to: y)

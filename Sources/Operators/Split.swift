@@ -27,6 +27,13 @@ package struct Split: MovesElements {
     }
   }
 
+  package init(axis: Int, lengths: [Int]) {
+    self.axis = axis
+    self.lengths = lengths
+    partCount = lengths.count
+    allowsRemainder = false
+  }
+
   package func outputs(for inputs: [ValueInfo?]) throws(GraphError) -> [ValueInfo] {
     let x = try inputs.movable(0, "input")
     let axis = try normalized(axis: axis, rank: x.shape.rank)

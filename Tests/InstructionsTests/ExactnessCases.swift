@@ -117,6 +117,27 @@ extension ExactnessTests {
   }()
 
   private static let sequences: [Case] = [
+    Case("expectations") { rig, g in
+      let y = rig.tensor(.float32, [2, 3, 37])
+      let x = random(rig, &g, [2, 37, 48], gap: 3)
+      return (Expectation(x, weights: random(rig, &g, [16]), to: y), [y])
+    },
+    Case("softmax into bytes") { rig, g in
+      let y = rig.tensor(
+        .uint8, [9, 197], quantization: Quantization(scale: 1 / 255, zeroPoint: 3),
+        elements: nil as [UInt8]?)
+      return (Softmax(random(rig, &g, [9, 197]), axis: 1, to: y), [y])
+    },
+    Case("normalize into bytes") { rig, g in
+      let y = rig.tensor(
+        .uint8, [9, 203], quantization: Quantization(scale: 0.05, zeroPoint: 120),
+        elements: nil as [UInt8]?)
+      return (
+        Normalize(
+          random(rig, &g, [9, 203]), axis: 1, scale: random(rig, &g, [203]),
+          bias: random(rig, &g, [203]), epsilon: 1e-5, to: y), [y]
+      )
+    },
     Case("places of extremes") { rig, g in
       let y = rig.tensor(.int64, [40])
       let x = random(rig, &g, [40, 131])

@@ -88,6 +88,47 @@ import Testing
   }
 
   @Test(arguments: quantizedISAs)
+  func `picks from and into rows with gaps`(isa: ISA) throws {
+    var g = SeededGenerator(seed: 6)
+    // Pixels of one run, of several runs, and elements along the rows themselves.
+    let cases: [(from: Shape, to: Shape)] = [
+      ([2, 2, 3, 5], [2, 4, 6, 5]), ([1, 2, 3, 64], [1, 4, 6, 64]),
+      ([1, 2, 3, 2, 7], [1, 4, 6, 2, 7]), ([2, 2, 3], [2, 4, 6]),
+    ]
+    for (source, target) in cases {
+      for gaps in [(0, 0), (3, 0), (0, 9), (11, 2)] {
+        for type in [ElementType.uint8, .float32] {
+          let rig = Rig()
+          var resize = Self.twofold(.nearest)
+          (resize.coordinates, resize.rounding) = (.asymmetric, .floor)
+          let values = g.bytes(source.elementCount).map { Float($0) }
+          let (x, y) = (source.dimensions.last ?? 1, target.dimensions.last ?? 1)
+          if type == .uint8 {
+            resize.input = rig.tensor(
+              type, source, rowStride: x + gaps.0, elements: values.map { UInt8($0) })
+          } else {
+            resize.input = rig.tensor(type, source, rowStride: x + gaps.0, values)
+          }
+          resize.output = rig.tensor(type, target, rowStride: y + gaps.1)
+          try rig.run(resize, isas: isa.included, parts: 2)
+          #expect(rig.isIntact(resize.output), "\(source), \(gaps)")
+          let inner = target.dimensions.dropFirst(3).reduce(1, *)
+          let want = (0..<target.elementCount).map { i in
+            let (pixel, c) = i.quotientAndRemainder(dividingBy: inner)
+            let (image, rest) = pixel.quotientAndRemainder(dividingBy: 24)
+            return values[((image * 2 + rest / 12) * 3 + rest % 6 / 2) * inner + c]
+          }
+          let have =
+            type == .uint8
+            ? rig.elements(resize.output, as: UInt8.self).map { Float($0) }
+            : rig.values(resize.output)
+          #expect(have == want, "\(source), \(gaps), \(type)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: quantizedISAs)
   func `gives the portable bits with cubes and odd scales`(isa: ISA) throws {
     var g = SeededGenerator(seed: 5)
     for channels in Self.channelCounts {

@@ -211,6 +211,35 @@ import Testing
     }
   }
 
+  @Test(arguments: quantizedISAs)
+  func `softmax and normalize into bytes round what they give as floats`(isa: ISA) throws {
+    for length in VectorKernelTests.lengths + [197, 1024, 1025] where length > 0 {
+      for makesShares in [true, false] {
+        let rig = Rig()
+        let x = rig.tensor(.float32, [5, length], samples(5 * length, seed: 51))
+        let reals = rig.tensor(.float32, [5, length])
+        let quantization = Quantization(scale: makesShares ? 1 / 255 : 0.03, zeroPoint: 100)
+        let bytes = rig.tensor(
+          .uint8, [5, length], quantization: quantization, elements: nil as [UInt8]?)
+        for y in [reals, bytes] {
+          if makesShares {
+            try rig.run(Softmax(x, axis: 1, to: y), isas: isa.included, parts: 2)
+          } else {
+            try rig.run(Normalize(x, axis: 1, epsilon: 1e-3, to: y), isas: isa.included, parts: 2)
+          }
+        }
+        #expect(rig.isIntact(bytes))
+        let have = rig.elements(bytes, as: UInt8.self)
+        for (byte, real) in zip(have, rig.values(reals)) {
+          let exact = Double(real) / Double(quantization.scale(0)) + 100
+          // The exponentials of bytes are coarser: at most by a fortieth of a step.
+          let want = min(max(exact, 0), 255)
+          #expect(abs(Double(byte) - want) <= 0.525, "\(length): \(byte) for \(exact)")
+        }
+      }
+    }
+  }
+
   @Test func `normalize matches plain Swift`() throws {
     for length in VectorKernelTests.lengths where length > 1 {
       for type in VectorKernelTests.types {

@@ -1,15 +1,19 @@
-// Normalisation of rows by their mean and variance, float32 and bfloat16 (enum apus_float).
+// Normalisation of rows by their mean and variance, float32 and bfloat16 (enum apus_float), also
+// into bytes.
 //
 // Computed in float32 (the mean first, then the variance around it), rounded to nearest even when
 // stored; all kernels give the same bits. No alignment needed; nothing is read or written outside
-// the operands. y may be x.
+// the operands. y may be x, if it is of its type.
 #ifndef APUS_NORMALIZE_H
 #define APUS_NORMALIZE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// One row: y[i] = (x[i] - mean) / √(variance + epsilon) · scale[i / run] + bias[i / run].
+// One row: y[i] = (x[i] - mean) / √(variance + epsilon) · scale[i / run] + bias[i / run]. Bytes are
+// clamp(round(y[i] · y_inverse) + y_zero, 0, 255), NaN 0.
+enum apus_normalize_type { APUS_NORMALIZE_BYTES = 16 };  // a y_type beside those of enum apus_float
+
 struct apus_normalize {
   const void *x;
   void *y;
@@ -19,6 +23,8 @@ struct apus_normalize {
   size_t run;    // divides count
   float epsilon;
   uint32_t root_mean_square;  // take the mean as 0
+  float y_inverse;  // bytes: 1 / scale
+  int32_t y_zero;   // within 0 … 255
   // Results.
   float mean, inverse_deviation;
 };

@@ -1,12 +1,14 @@
 // The normalisation kernel: one text for every ISA. Included by x86_<isa>.c after the lanes.
 #include "../math/wide.h"
 
+#include BYTES
+
 enum { BLOCK = 4 };
 
 // x, or (x - mean)².
 INLINE Wide terms(
-    const struct apus_normalize *c, int squares, V mean, size_t i, size_t count) {
-  Wide x = wide_load(c->x, c->x_type, i, count);
+    const struct apus_normalize *c, uint32_t type, int squares, V mean, size_t i, size_t count) {
+  Wide x = wide_load(c->x, type, i, count);
   if (squares) {
     EACH_PART {
       V d = x.v[j] - mean;
@@ -17,7 +19,7 @@ INLINE Wide terms(
 }
 
 // Σ x, or Σ (x - mean)².
-INLINE float row_sum(const struct apus_normalize *c, int squares, float mean) {
+INLINE float row_sum(const struct apus_normalize *c, uint32_t type, int squares, float mean) {
   const V middle = M(splat)(mean);
   const Wide zero = wide_splat(0.0f);
   Wide acc[BLOCK] = {zero, zero, zero, zero};
@@ -25,16 +27,16 @@ INLINE float row_sum(const struct apus_normalize *c, int squares, float mean) {
   for (; i + BLOCK * WIDE <= c->count; i += BLOCK * WIDE) {
     for (int b = 0; b < BLOCK; b++) {
       const size_t at = i + (size_t)b * WIDE;
-      acc[b] = wide_add(acc[b], terms(c, squares, middle, at, WIDE));
+      acc[b] = wide_add(acc[b], terms(c, type, squares, middle, at, WIDE));
     }
   }
   Wide total = wide_add(wide_add(acc[0], acc[1]), wide_add(acc[2], acc[3]));
   for (; i + WIDE <= c->count; i += WIDE) {
-    total = wide_add(total, terms(c, squares, middle, i, WIDE));
+    total = wide_add(total, terms(c, type, squares, middle, i, WIDE));
   }
   if (i < c->count) {
     const size_t rest = c->count - i;
-    total = wide_add(total, wide_first(terms(c, squares, middle, i, rest), zero, rest));
+    total = wide_add(total, wide_first(terms(c, type, squares, middle, i, rest), zero, rest));
   }
   return wide_sum(total);
 }
@@ -48,24 +50,60 @@ INLINE float parameter(const void *p, uint32_t type, size_t i, float absent) {
   return x;
 }
 
-// y = x · factor + offset over one run.
-INLINE void scale_run(const struct apus_normalize *c, size_t first, float factor, float offset) {
-  const V a = M(splat)(factor), b = M(splat)(offset);
-  size_t i = first, end = first + c->run;
-  for (; i + LANES <= end; i += LANES) {
-    store(c->y, c->y_type, i, load(c->x, c->x_type, i) * a + b);
+INLINE size_t up_to_wide(size_t count) { return count < WIDE ? count : WIDE; }
+
+INLINE void store_normal(
+    const struct apus_normalize *c, uint32_t type, size_t i, size_t count, Wide x) {
+  if (type != APUS_NORMALIZE_BYTES) {
+    wide_store(c->y, type, i, count, x);
+    return;
   }
-  if (i < end) {
-    V x = load_part(c->x, c->x_type, i, end - i);
-    store_part(c->y, c->y_type, i, end - i, x * a + b);
+  EACH_PART x.v[j] = x.v[j] * c->y_inverse;
+  uint8_t *p = (uint8_t *)c->y + i;
+  if (count >= WIDE) {
+    wide_bytes(p, x, c->y_zero);
+  } else {
+    uint8_t part[WIDE];
+    wide_bytes(part, x, c->y_zero);
+    for (size_t k = 0; k < count; k++) p[k] = part[k];
   }
 }
 
-void ISA_NAME(apus_normalize_row)(struct apus_normalize *c) {
-  float n = (float)c->count;
-  float mean = c->root_mean_square ? 0.0f : row_sum(c, 0, 0.0f) / n;
-  float variance = row_sum(c, 1, mean) / n;
-  float inverse = 1.0f / __builtin_sqrtf(variance + c->epsilon);
+// y = x · factor + offset over one run.
+INLINE void scale_run(const struct apus_normalize *c, size_t first, float factor, float offset) {
+  const V a = M(splat)(factor), b = M(splat)(offset);
+  const size_t end = first + c->run;
+  for (size_t i = first; i < end; i += WIDE) {
+    const size_t some = up_to_wide(end - i);
+    Wide x = wide_load(c->x, c->x_type, i, some);
+    EACH_PART x.v[j] = x.v[j] * a + b;
+    store_normal(c, c->y_type, i, some, x);
+  }
+}
+
+INLINE Wide normal(
+    const struct apus_normalize *c, uint32_t x_type, uint32_t types, size_t i, size_t count,
+    V mean, V factor) {
+  Wide x = wide_load(c->x, x_type, i, count);
+  EACH_PART x.v[j] = (x.v[j] - mean) * factor;
+  if (c->scale) {
+    const Wide s = wide_load(c->scale, types == APUS_FLOAT32 ? types : c->scale_type, i, count);
+    EACH_PART x.v[j] = x.v[j] * s.v[j];
+  }
+  if (c->bias) {
+    const Wide b = wide_load(c->bias, types == APUS_FLOAT32 ? types : c->bias_type, i, count);
+    EACH_PART x.v[j] = x.v[j] + b.v[j];
+  }
+  return x;
+}
+
+// `types`: of scale and bias; anything but APUS_FLOAT32: look at each.
+INLINE void normalize_elements(
+    struct apus_normalize *c, uint32_t x_type, uint32_t y_type, uint32_t types) {
+  const float n = (float)c->count;
+  const float mean = c->root_mean_square ? 0.0f : row_sum(c, x_type, 0, 0.0f) / n;
+  const float variance = row_sum(c, x_type, 1, mean) / n;
+  const float inverse = 1.0f / __builtin_sqrtf(variance + c->epsilon);
   c->mean = mean;
   c->inverse_deviation = inverse;
   if (c->run > 1) {
@@ -78,17 +116,24 @@ void ISA_NAME(apus_normalize_row)(struct apus_normalize *c) {
   }
   const V middle = M(splat)(mean), factor = M(splat)(inverse);
   size_t i = 0;
-  for (; i + LANES <= c->count; i += LANES) {
-    V x = (load(c->x, c->x_type, i) - middle) * factor;
-    if (c->scale) x = x * load(c->scale, c->scale_type, i);
-    if (c->bias) x = x + load(c->bias, c->bias_type, i);
-    store(c->y, c->y_type, i, x);
+  for (; i + WIDE <= c->count; i += WIDE) {
+    store_normal(c, y_type, i, WIDE, normal(c, x_type, types, i, WIDE, middle, factor));
   }
   if (i < c->count) {
-    size_t rest = c->count - i;
-    V x = (load_part(c->x, c->x_type, i, rest) - middle) * factor;
-    if (c->scale) x = x * load_part(c->scale, c->scale_type, i, rest);
-    if (c->bias) x = x + load_part(c->bias, c->bias_type, i, rest);
-    store_part(c->y, c->y_type, i, rest, x);
+    const size_t rest = c->count - i;
+    store_normal(c, y_type, i, rest, normal(c, x_type, types, i, rest, middle, factor));
+  }
+}
+
+void ISA_NAME(apus_normalize_row)(struct apus_normalize *c) {
+  const int plain = c->x_type == APUS_FLOAT32 && (!c->scale || c->scale_type == APUS_FLOAT32) &&
+                    (!c->bias || c->bias_type == APUS_FLOAT32);
+  // With the types known, nothing is asked inside the loops.
+  if (plain && c->y_type == APUS_FLOAT32) {
+    normalize_elements(c, APUS_FLOAT32, APUS_FLOAT32, APUS_FLOAT32);
+  } else if (plain && c->y_type == APUS_NORMALIZE_BYTES) {
+    normalize_elements(c, APUS_FLOAT32, APUS_NORMALIZE_BYTES, APUS_FLOAT32);
+  } else {
+    normalize_elements(c, c->x_type, c->y_type, APUS_NORMALIZE_BYTES);
   }
 }

@@ -4,6 +4,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "../math/lanes_avx2.h"
+#define BYTES "../math/bytes_avx2.h"
 #include "generic.h"
 #pragma clang attribute pop
 #endif

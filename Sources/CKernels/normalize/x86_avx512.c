@@ -5,6 +5,7 @@
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "../math/lanes_avx512.h"
+#define BYTES "../math/bytes_avx512.h"
 #include "generic.h"
 #pragma clang attribute pop
 #endif

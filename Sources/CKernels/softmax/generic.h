@@ -1,64 +1,160 @@
 // The softmax kernels: one text for every ISA. Included by x86_<isa>.c after the lanes.
 #include "../math/wide.h"
 
+#include BYTES
+
 // The exponentials of a line wait here for their sum, where the line is short enough.
 enum { WAITING = 1024 };
 
-INLINE float line_max(const void *x, uint32_t type, size_t count) {
-  V best = M(splat)(-__builtin_inff());
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) best = larger(load(x, type, i), best);
-  if (i < count) {
-    V last = load_part(x, type, i, count - i);
-    best = larger(first_lanes(last, best, count - i), best);
+// exp(x) for x <= 0, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f with f in
+// [-1/2, 1/2]; 2^f by a minimax polynomial of relative error 2.4e-7, or 8e-5 where `coarse`, which
+// is as good where a byte is made of it.
+INLINE V exp_below(V x, int coarse) {
+  const float magic = 12582912.0f + 127.0f;  // 1.5 · 2^23: its low bits hold n + 127
+  const V t = M(max)(M(splat)(-127.0f), x * 1.44269504f);
+  const V shifted = t + magic;
+  const V f = t - (shifted - magic);
+  V p;
+  if (coarse) {
+    p = f * 0.0551716685f + 0.242611125f;
+    p = p * f + 0.693260968f;
+    p = p * f + 0.999928057f;
+  } else {
+    p = f * 0.00132764725f + 0.00967554096f;
+    p = p * f + 0.0555071309f;
+    p = p * f + 0.240221202f;
+    p = p * f + 0.693146944f;
+    p = p * f + 1.00000012f;
   }
-  return lanes_max(best);
+  return p * (V)((M(u))shifted << 23);
 }
 
-INLINE void softmax_row(const struct apus_softmax *c, const void *x, void *y) {
+INLINE float line_max(const void *x, uint32_t type, size_t count) {
+  enum { BEST = 4 };
+  const V lowest = M(splat)(-__builtin_inff());
+  V best[BEST] = {lowest, lowest, lowest, lowest};
+  size_t i = 0;
+  for (; i + BEST * LANES <= count; i += BEST * LANES) {
+    for (int j = 0; j < BEST; j++) {
+      best[j] = larger(load(x, type, i + (size_t)j * LANES), best[j]);
+    }
+  }
+  for (; i + LANES <= count; i += LANES) best[0] = larger(load(x, type, i), best[0]);
+  if (i < count) {
+    V last = load_part(x, type, i, count - i);
+    best[1] = larger(first_lanes(last, best[1], count - i), best[1]);
+  }
+  return lanes_max(larger(larger(best[0], best[1]), larger(best[2], best[3])));
+}
+
+INLINE Wide exponentials(
+    const void *x, uint32_t type, size_t i, size_t count, V highest, int coarse) {
+  Wide e = wide_load(x, type, i, count);
+  EACH_PART e.v[j] = exp_below(e.v[j] - highest, coarse);
+  return e;
+}
+
+INLINE void store_shares(
+    const struct apus_softmax *c, uint32_t type, void *y, size_t i, size_t count, Wide x) {
+  if (type != APUS_SOFTMAX_BYTES) {
+    wide_store(y, type, i, count, x);
+    return;
+  }
+  uint8_t *p = (uint8_t *)y + i;
+  if (count >= WIDE) {
+    wide_bytes(p, x, c->y_zero);
+  } else {
+    uint8_t part[WIDE];
+    wide_bytes(part, x, c->y_zero);
+    for (size_t k = 0; k < count; k++) p[k] = part[k];
+  }
+}
+
+INLINE size_t up_to_wide(size_t count) { return count < WIDE ? count : WIDE; }
+
+// Shares of one; `keep`: the line is short enough for its exponentials to wait.
+INLINE void softmax_row(
+    const struct apus_softmax *c, uint32_t x_type, uint32_t y_type, const void *x, void *y,
+    int keep) {
   float waiting[WAITING];
+  const int coarse = y_type == APUS_SOFTMAX_BYTES;
   const size_t n = c->count;
-  const V highest = M(splat)(line_max(x, c->x_type, n));
+  const V highest = M(splat)(line_max(x, x_type, n));
   Wide sum = wide_splat(0.0f);
-  const int keep = n <= WAITING && !c->logarithmic;
   size_t i = 0;
   for (; i + WIDE <= n; i += WIDE) {
-    Wide e = wide_load(x, c->x_type, i, WIDE);
-    EACH_PART e.v[j] = M(exp)(e.v[j] - highest);
+    Wide e = exponentials(x, x_type, i, WIDE, highest, coarse);
     if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
     sum = wide_add(sum, e);
   }
   if (i < n) {
-    Wide e = wide_load(x, c->x_type, i, n - i);
-    EACH_PART e.v[j] = M(exp)(e.v[j] - highest);
+    Wide e = exponentials(x, x_type, i, n - i, highest, coarse);
     e = wide_first(e, wide_splat(0.0f), n - i);
-    if (keep) wide_store(waiting, APUS_FLOAT32, i, n - i, e);
+    // There is room for all of it: WAITING is a multiple of WIDE.
+    if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
     sum = wide_add(sum, e);
   }
-  V total = M(splat)(wide_sum(sum));
-  V shift = highest, factor = total;
-  if (c->logarithmic) shift = highest + M(log)(total);
-  else factor = 1.0f / total;
-  for (i = 0; i + LANES <= n; i += LANES) {
-    V result;
-    if (c->logarithmic) result = load(x, c->x_type, i) - shift;
-    else if (keep) result = load(waiting, APUS_FLOAT32, i) * factor;
-    else result = M(exp)(load(x, c->x_type, i) - highest) * factor;
-    store(y, c->y_type, i, result);
+  const float total = wide_sum(sum);
+  const V factor = M(splat)(coarse ? c->y_inverse / total : 1.0f / total);
+  for (i = 0; i < n; i += WIDE) {
+    const size_t some = up_to_wide(n - i);
+    Wide e = keep ? wide_load(waiting, APUS_FLOAT32, i, WIDE)
+                  : exponentials(x, x_type, i, some, highest, coarse);
+    EACH_PART e.v[j] = e.v[j] * factor;
+    store_shares(c, y_type, y, i, some, e);
   }
-  if (i < n) {
-    V v = load_part(x, c->x_type, i, n - i);
-    V result = c->logarithmic ? v - shift : M(exp)(v - highest) * factor;
-    store_part(y, c->y_type, i, n - i, result);
+}
+
+// Logarithms of shares.
+INLINE void logarithmic_row(const struct apus_softmax *c, const void *x, void *y) {
+  const size_t n = c->count;
+  const V highest = M(splat)(line_max(x, c->x_type, n));
+  Wide sum = wide_splat(0.0f);
+  for (size_t i = 0; i < n; i += WIDE) {
+    const size_t some = up_to_wide(n - i);
+    Wide e = exponentials(x, c->x_type, i, some, highest, 0);
+    sum = wide_add(sum, wide_first(e, wide_splat(0.0f), some));
+  }
+  const V shift = highest + M(log)(M(splat)(wide_sum(sum)));
+  for (size_t i = 0; i < n; i += WIDE) {
+    const size_t some = up_to_wide(n - i);
+    Wide v = wide_load(x, c->x_type, i, some);
+    EACH_PART v.v[j] = v.v[j] - shift;
+    wide_store(y, c->y_type, i, some, v);
+  }
+}
+
+INLINE ptrdiff_t softmax_size(uint32_t type) {
+  return type == APUS_FLOAT32 ? 4 : type == APUS_SOFTMAX_BYTES ? 1 : 2;
+}
+
+INLINE void softmax_lines(const struct apus_softmax *c, uint32_t x_type, uint32_t y_type) {
+  for (size_t r = 0; r < c->rows; r++) {
+    const ptrdiff_t start = (ptrdiff_t)r * c->row;
+    const char *x = (const char *)c->x + start * softmax_size(x_type);
+    char *y = (char *)c->y + start * softmax_size(y_type);
+    if (c->count <= WAITING) softmax_row(c, x_type, y_type, x, y, 1);
+    else softmax_row(c, x_type, y_type, x, y, 0);
   }
 }
 
 void ISA_NAME(apus_softmax_rows)(const struct apus_softmax *c) {
-  const ptrdiff_t x_size = c->x_type == APUS_FLOAT32 ? 4 : 2;
-  const ptrdiff_t y_size = c->y_type == APUS_FLOAT32 ? 4 : 2;
-  for (size_t r = 0; r < c->rows; r++) {
-    ptrdiff_t start = (ptrdiff_t)r * c->row;
-    softmax_row(c, (const char *)c->x + start * x_size, (char *)c->y + start * y_size);
+  if (c->logarithmic) {
+    for (size_t r = 0; r < c->rows; r++) {
+      const ptrdiff_t start = (ptrdiff_t)r * c->row;
+      logarithmic_row(
+          c, (const char *)c->x + start * softmax_size(c->x_type),
+          (char *)c->y + start * softmax_size(c->y_type));
+    }
+    return;
+  }
+  // With the types known, nothing is asked inside the loops.
+  const uint32_t x = c->x_type, y = c->y_type;
+  if (x == APUS_FLOAT32 && y == APUS_FLOAT32) softmax_lines(c, APUS_FLOAT32, APUS_FLOAT32);
+  else if (x == APUS_FLOAT32 && y == APUS_SOFTMAX_BYTES) {
+    softmax_lines(c, APUS_FLOAT32, APUS_SOFTMAX_BYTES);
+  } else {
+    softmax_lines(c, x, y);
   }
 }
 
@@ -73,7 +169,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
   for (size_t r = 0; r < c->rows; r++) highest = larger(LOAD(r), highest);
   V sum = M(splat)(0.0f);
   for (size_t r = 0; r < c->rows; r++) {
-    V e = M(exp)(LOAD(r) - highest);
+    V e = exp_below(LOAD(r) - highest, 0);
     if (keep) waiting[r] = e;
     sum = sum + e;
   }
@@ -84,7 +180,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
     V result;
     if (c->logarithmic) result = LOAD(r) - shift;
     else if (keep) result = waiting[r] * factor;
-    else result = M(exp)(LOAD(r) - highest) * factor;
+    else result = exp_below(LOAD(r) - highest, 0) * factor;
     if (part == LANES) store(c->y, c->y_type, i + r * row, result);
     else store_part(c->y, c->y_type, i + r * row, part, result);
   }
@@ -99,4 +195,80 @@ void ISA_NAME(apus_softmax_columns)(const struct apus_softmax *c) {
     else softmax_columns(c, i, LANES, 0);
   }
   if (i < c->count) softmax_columns(c, i, c->count - i, keep);
+}
+
+// --- expectations ---
+
+// Lanes of a and b in turn, from their first and from their second halves. (The reference has 4
+// lanes, by an enumeration.)
+#if LANES == 16
+#define FIRSTS(a, b) \
+  __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define SECONDS(a, b) \
+  __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif LANES == 8
+#define FIRSTS(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define SECONDS(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define FIRSTS(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define SECONDS(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+// Rows become columns: every round rotates the bits of an element's place by one.
+INLINE void transpose(V *rows) {
+  for (int round = 1; round < LANES; round *= 2) {
+    V next[LANES];
+    for (int i = 0; i < LANES / 2; i++) {
+      next[2 * i] = FIRSTS(rows[i], rows[i + LANES / 2]);
+      next[2 * i + 1] = SECONDS(rows[i], rows[i + LANES / 2]);
+    }
+    for (int i = 0; i < LANES; i++) rows[i] = next[i];
+  }
+}
+
+// Expectations of one group of `some` <= LANES rows, a row per lane.
+INLINE V expectation(
+    const struct apus_expectation *c, size_t bins, const float *x, size_t some) {
+  V p[APUS_EXPECTATION_BINS];
+  const V lowest = M(splat)(-__builtin_inff());
+  V highest = lowest;
+  for (size_t first = 0; first < bins; first += LANES) {
+    const size_t count = bins - first < LANES ? bins - first : LANES;
+    V block[LANES];
+    for (size_t k = 0; k < LANES; k++) {
+      const float *row = x + (ptrdiff_t)(k < some ? k : some - 1) * c->x_row;
+      block[k] = count == LANES ? load(row, APUS_FLOAT32, first)
+                                : load_part(row, APUS_FLOAT32, first, count);
+    }
+    transpose(block);
+    for (size_t k = 0; k < count; k++) {
+      p[first + k] = block[k];
+      highest = larger(block[k], highest);
+    }
+  }
+  V sum = M(splat)(0.0f), weighted = sum;
+  for (size_t k = 0; k < bins; k++) {
+    const V e = exp_below(p[k] - highest, 0);
+    sum = sum + e;
+    weighted = weighted + e * c->weights[k];
+  }
+  return weighted / sum;
+}
+
+INLINE void expect_rows(const struct apus_expectation *c, size_t bins) {
+  for (size_t r = 0; r < c->rows; r += LANES) {
+    const size_t some = c->rows - r < LANES ? c->rows - r : LANES;
+    for (size_t g = 0; g < c->groups; g++) {
+      const float *x = c->x + (ptrdiff_t)r * c->x_row + g * bins;
+      const V y = expectation(c, bins, x, some);
+      float *to = c->y + (ptrdiff_t)g * c->y_group + r;
+      if (some == LANES) store(to, APUS_FLOAT32, 0, y);
+      else store_part(to, APUS_FLOAT32, 0, some, y);
+    }
+  }
+}
+
+void ISA_NAME(apus_expectation)(const struct apus_expectation *c) {
+  if (c->bins == 16) expect_rows(c, 16);
+  else expect_rows(c, c->bins);
 }

@@ -2,4 +2,5 @@
 #include "softmax.h"
 
 #include "../math/lanes_reference.h"
+#define BYTES "../math/bytes_reference.h"
 #include "generic.h"
