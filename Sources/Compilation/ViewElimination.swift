@@ -2,11 +2,12 @@ import Instructions
 import Planner
 import Tensors
 
-/// Removes copies along the last axis by letting tensors be views of others: the producers of a
-/// concatenation write into its result, the consumers of a split read from its source.
+/// Removes copies by letting tensors be views of others: the producers of a concatenation write
+/// into its result, the consumers of a split read from its source.
 ///
-/// It works on the program, after lowering: a `CopyRows` disappears where everybody who touches
-/// the smaller tensor works on rows that are not dense, and the offset keeps rows aligned.
+/// It works on the program, after lowering. Along the last axis, a `CopyRows` disappears where
+/// everybody who touches the smaller tensor works on rows that are not dense, and the offset keeps
+/// rows aligned. Along the first axis, a `Copy` of one block disappears: nobody notices.
 struct ViewElimination {
   private var program: Program
   private let uses: ProgramUses
@@ -19,7 +20,9 @@ struct ViewElimination {
   static func apply(to program: Program) -> Program {
     var work = ViewElimination(program)
     for index in program.instructions.indices { work.removeSplit(index) }
+    for index in program.instructions.indices { work.removeBlockSplit(index) }
     for index in program.instructions.indices { work.removeConcatenation(index) }
+    for index in program.instructions.indices { work.removeBlockConcatenation(index) }
     return work.finish()
   }
 
@@ -100,6 +103,91 @@ struct ViewElimination {
     guard uses.writers(of: root).allSatisfy({ $0.instruction < firstRead }) else { return }
     place(root, in: copy.output, at: base)
     removed.formUnion(copies)
+  }
+
+  // MARK: Blocks: all bytes lie together in both tensors
+
+  /// A copy of `count` elements that lie together in both tensors.
+  private struct Block {
+    var input: Operand
+    var output: Operand
+    var sourceOffset: Int
+    var targetOffset: Int
+    var count: Int
+
+    /// Nil where the instruction is another copy.
+    init?(_ instruction: any Instruction, _ tensors: [TensorSpec]) {
+      guard let copy = instruction as? Copy,
+        tensors[Int(copy.input.index)].type == tensors[Int(copy.output.index)].type
+      else { return nil }
+      count = 1
+      for axis in copy.extents.indices.reversed() where copy.extents[axis] != 1 {
+        guard copy.sourceStrides[axis] == count, copy.targetStrides[axis] == count else {
+          return nil
+        }
+        count *= copy.extents[axis]
+      }
+      (input, output) = (copy.input, copy.output)
+      (sourceOffset, targetOffset) = (copy.sourceOffset, copy.targetOffset)
+    }
+  }
+
+  private func isOwn(_ operand: Operand) -> Bool {
+    guard case .unplaced = self[operand].storage else { return false }
+    return !ports.contains(operand) && self[operand].isDense
+  }
+
+  /// The tensor whose memory it is, through all views, and the bytes from its start.
+  private func owner(of operand: Operand) -> (tensor: Operand, byteOffset: Int) {
+    var (owner, offset) = (operand, 0)
+    while case .view(let base, let bytes) = self[owner].storage {
+      (owner, offset) = (base, offset + bytes)
+    }
+    return (owner, offset)
+  }
+
+  private mutating func removeBlockSplit(_ index: Int) {
+    guard !removed.contains(index), let block = Block(program.instructions[index], program.tensors)
+    else { return }
+    if case .constant = self[owner(of: block.input).tensor].storage { return }
+    guard block.targetOffset == 0, block.count == self[block.output].shape.elementCount,
+      block.sourceOffset % ViewElimination.alignment == 0, isOwn(block.output),
+      self[block.input].isDense, uses.writers(of: block.output).count == 1
+    else { return }
+    place(block.output, in: block.input, atElement: block.sourceOffset)
+    removed.insert(index)
+  }
+
+  private mutating func removeBlockConcatenation(_ index: Int) {
+    guard !removed.contains(index), let block = Block(program.instructions[index], program.tensors)
+    else { return }
+    let (source, offset) = owner(of: block.input)
+    let start = block.targetOffset
+    guard isOwn(source), offset == 0, block.sourceOffset == 0,
+      block.count == self[source].shape.elementCount, start % ViewElimination.alignment == 0,
+      self[block.output].isDense, owner(of: block.output).tensor != source
+    else { return }
+    let firstRead =
+      uses.readers(of: block.output).lazy.filter { $0.access == .read }
+      .map(\.instruction).min() ?? Int.max
+    guard uses.writers(of: source).allSatisfy({ $0.instruction < firstRead }) else { return }
+    // Nobody else may write there: copies of other blocks, or of rows, which may be anywhere.
+    for site in uses.writers(of: block.output) where site.instruction != index {
+      guard let other = Block(program.instructions[site.instruction], program.tensors) else {
+        return
+      }
+      let range = other.targetOffset..<other.targetOffset + other.count
+      guard !range.overlaps(start..<start + block.count) else { return }
+    }
+    place(source, in: block.output, atElement: start)
+    removed.insert(index)
+  }
+
+  /// Makes a dense tensor a view of another, from element `start` on.
+  private mutating func place(_ operand: Operand, in target: Operand, atElement start: Int) {
+    let bytes = start * self[target].type.byteCount
+    program.tensors[Int(operand.index)].storage = .view(of: target, byteOffset: bytes)
+    views[Int(target.index)].append(operand)
   }
 
   /// A view of some columns of all rows that everybody reads with strides.

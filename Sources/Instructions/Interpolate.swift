@@ -34,6 +34,13 @@ package struct Interpolate: Instruction {
   var rows = AxisTaps.same
   var columns = AxisTaps.same
   var type = ElementType.float32
+  /// How the pixels of a pick lie: `rows` runs of elements, whose starts lie these many elements
+  /// apart; nil where all elements lie together.
+  private var pixels: Pixels?
+  /// Elements between rows; what is resized last is their axis, or one before it.
+  private var sourceStride = 0
+  private var targetStride = 0
+  private var isAlongRows = false
   /// Floats in one part's scratch row.
   var scratchStride = 0
   /// The element type of blends by kernels; nil where they are portable.
@@ -42,11 +49,17 @@ package struct Interpolate: Instruction {
   private var extrapolatedByte: UInt8 = 0
   private var kernel: ResizeKernel?
 
+  private struct Pixels: Sendable {
+    var rows: Int
+    var sourceStep: Int
+    var targetStep: Int
+  }
+
   package init() {}
 
   package mutating func visit(_ visitor: inout some FieldVisitor) {
-    visitor.input("x", &input)
-    visitor.output("y", &output)
+    visitor.input("x", &input, strided: isPick)
+    visitor.output("y", &output, strided: isPick)
     visitor.field("axis", &axis)
     visitor.field("filter", &filter)
     visitor.field("coordinates", &coordinates)
@@ -58,10 +71,17 @@ package struct Interpolate: Instruction {
     visitor.field("parameters", &parameters)
   }
 
+  /// The nearest filter only picks elements.
+  private var isPick: Bool { filter == .nearest && coordinates != .cropAndResize }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     let x = preparation[input]
     let y = preparation[output]
     type = x.type
+    try preparation.require(
+      isPick && x.rowStride >= x.rowLength && y.rowStride >= y.rowLength
+        || x.isDense && y.isDense, self,
+      "rows of \(x.rowLength) elements with strides \(x.rowStride) and \(y.rowStride)")
     let blended: Set<ElementType> = [.float32, .bfloat16, .uint8, .int8, .int32]
     try preparation.require(
       x.type == y.type && x.type.byteCount > 0
@@ -83,6 +103,10 @@ package struct Interpolate: Instruction {
       return
     }
     try preparation.require(x.shape.elementCount > 0, self, "nothing to take from")
+    pixels = axis + count < rank && !(x.isDense && y.isDense)
+      ? Pixels(rows: inner / x.rowLength, sourceStep: x.rowStride, targetStep: y.rowStride) : nil
+    (sourceStride, targetStride) = (x.rowStride, y.rowStride)
+    isAlongRows = axis + count == rank
     var taps: [AxisTaps] = []
     for position in 0..<count {
       let rule = rule(position, from: x.shape[axis + position], to: y.shape[axis + position])
@@ -155,21 +179,49 @@ package struct Interpolate: Instruction {
     let size = type.byteCount
     let source = context.pointer(input)
     let target = context.pointer(output)
-    let sourceRow = columns.sourceExtent * inner * size
-    let targetRow = columns.count * inner * size
+    let sourcePixel = pixels.map { $0.rows * $0.sourceStep } ?? inner
+    let targetPixel = pixels.map { $0.rows * $0.targetStep } ?? inner
+    let sourceRow = (isAlongRows ? sourceStride : columns.sourceExtent * sourcePixel) * size
+    let targetRow = (isAlongRows ? targetStride : columns.count * targetPixel) * size
     var last = -1
     for row in context.share(of: outer * rows.count) {
       let from = row / rows.count * rows.sourceExtent + rows.place(row % rows.count)
       let to = target + row * targetRow
-      if from == last {
+      if from == last && pixels == nil {
         // The same row as the one before.
-        to.copyMemory(from: to - targetRow, byteCount: targetRow)
+        to.copyMemory(from: to - targetRow, byteCount: columns.count * inner * size)
       } else {
         columns.withTaps(0) { places, _ in
-          pickRow(source + from * sourceRow, to, places, length: inner * size)
+          if let pixels {
+            pickPixels(source + from * sourceRow, to, places, pixels)
+          } else {
+            pickRow(source + from * sourceRow, to, places, length: inner * size)
+          }
         }
       }
       last = from
+    }
+  }
+
+  /// Copies the pixels of a row that do not lie together.
+  private func pickPixels(
+    _ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer,
+    _ places: UnsafePointer<Int32>, _ pixels: Pixels
+  ) {
+    let size = type.byteCount
+    let (sourceStep, targetStep) = (pixels.sourceStep * size, pixels.targetStep * size)
+    let length = inner / pixels.rows * size
+    if pixels.rows == 1 {
+      kernel?.pickPixels(
+        from.assumingMemoryBound(to: UInt8.self), step: sourceStep, places, count: columns.count,
+        length: length, to: to.assumingMemoryBound(to: UInt8.self), step: targetStep)
+      return
+    }
+    for k in 0..<columns.count {
+      for row in 0..<pixels.rows {
+        (to + (k * pixels.rows + row) * targetStep).copyMemory(
+          from: from + (Int(places[k]) * pixels.rows + row) * sourceStep, byteCount: length)
+      }
     }
   }
 
@@ -185,8 +237,8 @@ package struct Interpolate: Instruction {
     case type.byteCount where length == 8: pickElements(from, to, places, UInt64.self)
     default:
       kernel?.pickPixels(
-        from.assumingMemoryBound(to: UInt8.self), places, count: columns.count, length: length,
-        to: to.assumingMemoryBound(to: UInt8.self))
+        from.assumingMemoryBound(to: UInt8.self), step: length, places, count: columns.count,
+        length: length, to: to.assumingMemoryBound(to: UInt8.self), step: length)
     }
   }
 

@@ -51,12 +51,12 @@ package struct ResizeKernel: @unchecked Sendable, CustomStringConvertible {
     entry.pointee.pixels(source, places, weights, taps, count, inner, target, type.rawValue)
   }
 
-  /// target[k · length + i] = source[places[k] · length + i], in bytes
+  /// target[k · targetStep + i] = source[places[k] · sourceStep + i] for i < length, in bytes
   @inline(__always)
   package func pickPixels(
-    _ source: UnsafePointer<UInt8>, _ places: UnsafePointer<Int32>, count: Int, length: Int,
-    to target: UnsafeMutablePointer<UInt8>
+    _ source: UnsafePointer<UInt8>, step sourceStep: Int, _ places: UnsafePointer<Int32>,
+    count: Int, length: Int, to target: UnsafeMutablePointer<UInt8>, step targetStep: Int
   ) {
-    entry.pointee.pick(source, places, count, length, target)
+    entry.pointee.pick(source, sourceStep, places, count, length, target, targetStep)
   }
 }

@@ -42,7 +42,8 @@ package struct Concat: MovesElements {
   package func lower(into lowering: Lowering) throws(GraphError) {
     let rank = try lowering.outputInfo(0).shape.rank
     let axis = try normalized(axis: axis, rank: rank)
-    let layout = lowering.anyLayout(rank: rank)
+    // What leaves the program next is written as it leaves.
+    let layout = lowering.isLast(output: 0) ? .declared : lowering.anyLayout(rank: rank)
     var pieces: [(index: Int, extent: Int)] = []
     for index in lowering.node.inputs.indices {
       let shape = try lowering.required(index).shape

@@ -26,9 +26,10 @@ typedef void apus_blend_pixels(
     const float *src, const int32_t *places, const float *weights, size_t taps, size_t count,
     size_t inner, void *dst, uint32_t type);
 
-// dst[k * length + i] = src[places[k] * length + i], k < count, i < length; bytes.
+// dst[k * dst_step + i] = src[places[k] * src_step + i], k < count, i < length; bytes.
 typedef void apus_pick_pixels(
-    const uint8_t *src, const int32_t *places, size_t count, size_t length, uint8_t *dst);
+    const uint8_t *src, size_t src_step, const int32_t *places, size_t count, size_t length,
+    uint8_t *dst, size_t dst_step);
 
 struct apus_resize_kernel {
   const char *name;

@@ -122,17 +122,20 @@ NO_CALLS void FUNCTION(pixels)(
   }
 }
 
+INLINE void pick_pixel(const uint8_t *from, uint8_t *to, size_t length) {
+  size_t i = 0;
+  for (; i + 64 <= length; i += 64) __builtin_memcpy(to + i, from + i, 64);
+  for (; i + 16 <= length; i += 16) __builtin_memcpy(to + i, from + i, 16);
+  for (; i + 4 <= length; i += 4) __builtin_memcpy(to + i, from + i, 4);
+  for (; i < length; i++) to[i] = from[i];
+}
+
 // Copies of fixed sizes, which become single instructions.
 NO_CALLS void FUNCTION(pick)(
-    const uint8_t *src, const int32_t *places, size_t count, size_t length, uint8_t *dst) {
+    const uint8_t *src, size_t src_step, const int32_t *places, size_t count, size_t length,
+    uint8_t *dst, size_t dst_step) {
   for (size_t k = 0; k < count; k++) {
-    const uint8_t *from = src + (size_t)places[k] * length;
-    uint8_t *to = dst + k * length;
-    size_t i = 0;
-    for (; i + 64 <= length; i += 64) __builtin_memcpy(to + i, from + i, 64);
-    for (; i + 16 <= length; i += 16) __builtin_memcpy(to + i, from + i, 16);
-    for (; i + 4 <= length; i += 4) __builtin_memcpy(to + i, from + i, 4);
-    for (; i < length; i++) to[i] = from[i];
+    pick_pixel(src + (size_t)places[k] * src_step, dst + k * dst_step, length);
   }
 }
 
