@@ -77,6 +77,10 @@ package struct Binary: Instruction {
     visitor.field("activation", &activation)
   }
 
+  package var replacements: [Replacement] {
+    [Replacement(a, by: output), Replacement(b, by: output)]
+  }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     kernel = nil
     let left = preparation[a]

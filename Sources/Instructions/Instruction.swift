@@ -34,11 +34,28 @@ public protocol Instruction: Sendable {
   /// How it runs, for people: kernel and method; empty where there is only one way. Valid after
   /// `prepare`.
   var method: String { get }
+
+  /// The inputs in whose memory an output may lie, where both have one shape, one arrangement and
+  /// elements of one size: every element is read for the last time before it is written. Valid
+  /// before `prepare`.
+  var replacements: [Replacement] { get }
+}
+
+/// An input whose memory an output may take over.
+public struct Replacement: Sendable {
+  package var input: Operand
+  package var output: Operand
+
+  package init(_ input: Operand, by output: Operand) {
+    self.input = input
+    self.output = output
+  }
 }
 
 extension Instruction {
   public var operationCount: Int { 0 }
   public var method: String { "" }
+  public var replacements: [Replacement] { [] }
   package var opcode: String { Self.opcode }
 }
 

@@ -42,6 +42,8 @@ package struct LookUp: Instruction {
     visitor.output("y", &output, strided: true)
   }
 
+  package var replacements: [Replacement] { [Replacement(input, by: output)] }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     plan = nil
     let (x, entries, y) = (preparation[input], preparation[table], preparation[output])

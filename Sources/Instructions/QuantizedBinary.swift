@@ -50,6 +50,10 @@ package struct QuantizedBinary: Instruction {
     visitor.field("activation", &activation)
   }
 
+  package var replacements: [Replacement] {
+    [Replacement(a, by: output), Replacement(b, by: output)]
+  }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     kernel = nil
     let specs = [preparation[a], preparation[b], preparation[output]]

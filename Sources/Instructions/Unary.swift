@@ -30,6 +30,8 @@ package struct Unary: Instruction {
     visitor.field("activation", &activation)
   }
 
+  package var replacements: [Replacement] { [Replacement(input, by: output)] }
+
   package mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
     kernel = nil
     let x = preparation[input]

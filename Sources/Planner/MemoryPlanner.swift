@@ -1,7 +1,9 @@
 // Memory planning: every activation gets an offset in one block, the arena, such that tensors that
 // are alive at the same time do not overlap.
 //
-// A tensor is alive from the first instruction that touches it (or a view of it) to the last.
+// A tensor is alive from the first instruction that touches it (or a view of it) to the last. Where
+// an instruction may write over an input that it is the last to read, result and input are one
+// block: work in place leaves more of a cache to others.
 // Finding the smallest arena is the problem of dynamic storage allocation, NP-hard (Garey and
 // Johnson, SR2); the greedy way is close in practice: take the tensors in some order and put each
 // at the lowest offset at which it fits between the tensors that are already placed and alive at
@@ -55,7 +57,7 @@ public enum MemoryPlanner {
   package static func plan(
     _ program: inout Program, keepingAll: Bool = false
   ) throws(PlanningError) -> Plan {
-    var lifetimes = try Lifetimes(program).blocks
+    var lifetimes = try Lifetimes(program, reuses: !keepingAll).blocks
     if keepingAll {
       for index in lifetimes.indices { lifetimes[index].range = 0...program.instructions.count }
     }
@@ -76,7 +78,9 @@ public enum MemoryPlanner {
       }
     }
     for block in lifetimes {
-      program.tensors[block.tensor].storage = .arena(offset: bestOffsets[block.tensor])
+      for tensor in [block.tensor] + block.guests {
+        program.tensors[tensor].storage = .arena(offset: bestOffsets[block.tensor])
+      }
     }
     best.arenaByteCount += slackByteCount
     program.arenaByteCount = best.arenaByteCount
@@ -106,6 +110,8 @@ struct Block {
   var range: ClosedRange<Int>
   /// Inputs and outputs are alive all the time.
   var isPort: Bool
+  /// The tensors that lie in its memory after it.
+  var guests: [Int] = []
 
   var area: Double { Double(byteCount) * Double(range.count) }
 }
@@ -114,7 +120,8 @@ struct Block {
 struct Lifetimes {
   private(set) var blocks: [Block] = []
 
-  init(_ program: Program) throws(PlanningError) {
+  /// - Parameter reuses: whether results may lie in the memory of inputs.
+  init(_ program: Program, reuses: Bool = true) throws(PlanningError) {
     let roots = try ViewRoots(program.tensors)
     let uses = ProgramUses(program)
     var ranges = [ClosedRange<Int>?](repeating: nil, count: program.tensors.count)
@@ -146,12 +153,47 @@ struct Lifetimes {
       ranges[root] = 0...program.instructions.count
       isPort[root] = true
     }
-    for (index, spec) in program.tensors.enumerated() {
+    let hosts = reuses ? Lifetimes.hosts(program, roots, uses, isPort, &ranges) : [:]
+    let guests = Dictionary(grouping: hosts.keys.sorted()) { hosts[$0] ?? $0 }
+    for (index, spec) in program.tensors.enumerated() where hosts[index] == nil {
       guard case .unplaced = spec.storage, let range = ranges[index] else { continue }
       blocks.append(
         Block(
-          tensor: index, byteCount: spec.byteCount, range: range, isPort: isPort[index]))
+          tensor: index, byteCount: spec.byteCount, range: range, isPort: isPort[index],
+          guests: guests[index] ?? []))
     }
+  }
+
+  /// For every result that is written over an input, the tensor whose block it shares; that one's
+  /// range grows by the result's.
+  private static func hosts(
+    _ program: Program, _ roots: ViewRoots, _ uses: ProgramUses, _ isPort: [Bool],
+    _ ranges: inout [ClosedRange<Int>?]
+  ) -> [Int: Int] {
+    var hosts: [Int: Int] = [:]
+    for (step, instruction) in program.instructions.enumerated() {
+      for pair in instruction.replacements where pair.input.isPresent && pair.output.isPresent {
+        let (x, y) = (Int(pair.input.index), Int(pair.output.index))
+        let (source, target) = (Int(roots.root[x]), Int(roots.root[y]))
+        let (have, want) = (program.tensors[x], program.tensors[y])
+        guard target == y, source != target, hosts[target] == nil, !isPort[source],
+          !isPort[target], case .unplaced = program.tensors[source].storage,
+          case .unplaced = want.storage, roots.byteOffset[x] == 0,
+          ranges[source]?.upperBound == step, ranges[target]?.lowerBound == step,
+          let end = ranges[target]?.upperBound, have.shape == want.shape,
+          have.rowStride == want.rowStride, have.type.byteCount == want.type.byteCount,
+          program.tensors[source].byteCount == want.byteCount,
+          uses.byInstruction[step].allSatisfy({
+            $0.operand == pair.input || Int(roots.root[Int($0.operand.index)]) != source
+          })
+        else { continue }
+        let host = hosts[source] ?? source
+        hosts[target] = host
+        if let range = ranges[host] { ranges[host] = range.lowerBound...end }
+        break
+      }
+    }
+    return hosts
   }
 }
 

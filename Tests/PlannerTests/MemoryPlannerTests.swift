@@ -32,6 +32,38 @@ import Testing
     #expect(program.arenaByteCount >= 11 * 4000)
   }
 
+  @Test func `a result lies where the input that is read for the last time lay`() throws {
+    /// x → a → b → c → y by functions, and b is read again by the last one if `keepsB`.
+    func places(keepsB: Bool, view: Bool = false) throws -> [TensorSpec.Storage] {
+      var program = Program()
+      program.tensors = ["x", "a", "b", "c", "y"].map {
+        TensorSpec(name: $0, type: .float32, shape: [64])
+      }
+      var source = Operand(1)
+      if view {
+        program.tensors.append(
+          TensorSpec(
+            name: "view", type: .float32, shape: [64], storage: .view(of: source, byteOffset: 0)))
+        source = Operand(5)
+      }
+      program.add(copy(0, to: 1, 64))
+      program.add(Unary(source, to: Operand(2), Activation(.exp)))
+      program.add(Unary(Operand(2), to: Operand(3), Activation(.exp)))
+      program.add(Binary(.add, Operand(3), Operand(keepsB ? 2 : 3), to: Operand(4)))
+      program.inputs = [.init(name: "x", type: .float32, shape: [64], operand: Operand(0))]
+      program.outputs = [.init(name: "y", type: .float32, shape: [64], operand: Operand(4))]
+      try MemoryPlanner.plan(&program)
+      return program.tensors.map(\.storage)
+    }
+    for view in [false, true] {
+      let all = try places(keepsB: false, view: view)
+      #expect(all[1] == all[2] && all[2] == all[3])
+      #expect(Set(all[...4]).count == 3, "inputs and outputs keep their memory")
+      let kept = try places(keepsB: true, view: view)
+      #expect(kept[1] == kept[2] && kept[2] != kept[3])
+    }
+  }
+
   @Test func `a view keeps its owner alive`() throws {
     var program = Program()
     program.tensors = [
