@@ -45,8 +45,8 @@ enum CompileVerb: Verb {
     options: [
       output, precision, CalibrationOptions.calibrate, CalibrationOptions.random,
       CalibrationOptions.method, CalibrationOptions.samples, CalibrationOptions.activations,
-      CalibrationOptions.memory, shape, SharedOptions.preprocess, SharedOptions.postprocess,
-      testInput, reference, tolerance, report, noProof, threads,
+      CalibrationOptions.memory, CalibrationOptions.timeBudget, shape, SharedOptions.preprocess,
+      SharedOptions.postprocess, testInput, reference, tolerance, report, noProof, threads,
     ],
     examples: [
       "apus compile yolov8n.onnx -o yolov8n.apus --preprocess resize=letterbox,raw-scale=1 "
@@ -197,6 +197,7 @@ enum CompileVerb: Verb {
       for note in ReportBuilder(program).notes {
         Console.diagnose("\(note.subject): \(note.text)\n")
       }
+      if let advice = PrecisionAdvice(program)?.text { Console.diagnose("\(advice)\n") }
     }
     Console.diagnose(proofText(result))
     Console.diagnose("\(target): \(NumberText.bytes(bytes))\n")

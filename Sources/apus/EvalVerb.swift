@@ -37,7 +37,7 @@ enum EvalVerb: Verb {
       SharedOptions.precision, SharedOptions.isa, SharedOptions.threads, classOffset, atLeast,
       allPrecisions, CalibrationOptions.calibrate, CalibrationOptions.random,
       CalibrationOptions.method, CalibrationOptions.samples, CalibrationOptions.activations,
-      CalibrationOptions.memory, SharedOptions.json,
+      CalibrationOptions.memory, CalibrationOptions.timeBudget, SharedOptions.json,
     ],
     examples: [
       "apus eval detector.apus --dataset pictures --annotations instances.json",

@@ -150,6 +150,24 @@ private func calibrated(
     #expect(choice.options.ranges.method.hasPrefix("auto: "))
   }
 
+  @Test func `a time budget ends the search with what was tried first`() throws {
+    let (graph, _, sample) = try calibrated("mobilenetv3-legacy14")
+    let float = try Compiler().compile(graph)
+    let calibrator = try Calibrator(float)
+    let observer = try calibrator.observer()
+    try observer.observe(sample, sample: 0, name: "sample")
+    let calibration = calibrator.calibration([observer])
+    func choice(_ budget: Duration?) throws -> MethodChoice {
+      try MethodChoice(
+        float, calibrator, calibration: calibration, samples: [sample], budget: budget)
+    }
+    let short = try choice(.zero)
+    #expect(short.endedEarly)
+    #expect(short.trials.map(\.name) == ["minmax"])
+    #expect(short.options.ranges.method == "auto: minmax")
+    #expect(try !choice(.seconds(3600)).endedEarly)
+  }
+
   @Test func `stored tables leave out channels and nothing else`() throws {
     let (_, ranges, _) = try calibrated("mobilenetv2-legacy11")
     let short = ranges.withoutChannels

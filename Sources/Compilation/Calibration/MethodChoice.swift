@@ -28,7 +28,10 @@ package struct MethodChoice: Sendable {
   package private(set) var options: QuantizationOptions
   /// In the order in which they were tried.
   package private(set) var trials: [Trial] = []
+  /// Whether time ended the search before everything was tried.
+  package private(set) var endedEarly = false
 
+  private let deadline: ContinuousClock.Instant?
   private let graph: Graph
   private let shapes: InputShapes
   private let samples: [[TensorBuffer]]
@@ -61,11 +64,14 @@ package struct MethodChoice: Sendable {
   ///   - float: the float program.
   ///   - calibrator: that of the float program, which observed the calibration.
   ///   - samples: in the order of the program's inputs; a few suffice.
+  ///   - budget: how long to try; when it is over, the best so far is taken. One way is always
+  ///     tried.
   /// - Throws: `CompileError` where a program cannot be compiled or run.
   package init(
     _ float: CompiledProgram, _ calibrator: Calibrator, calibration: Calibration,
-    isSymmetric: Bool = false, samples: [[TensorBuffer]]
+    isSymmetric: Bool = false, samples: [[TensorBuffer]], budget: Duration? = nil
   ) throws(CompileError) {
+    deadline = budget.map { ContinuousClock.now + $0 }
     graph = float.origin
     shapes = float.shapes
     self.samples = samples
@@ -77,6 +83,13 @@ package struct MethodChoice: Sendable {
     try chooseWay(calibration, means)
     try refineRanges(calibration, float)
     try keepFloat(float)
+  }
+
+  /// Says whether there is time for another program; notes where there is none.
+  private mutating func hasTime() -> Bool {
+    guard let deadline, ContinuousClock.now >= deadline else { return true }
+    endedEarly = true
+    return false
   }
 
   // MARK: The whole network
@@ -130,6 +143,7 @@ package struct MethodChoice: Sendable {
     while settled != best {
       settled = known.isEmpty ? nil : best
       for way in open where known.insert(way).inserted {
+        guard trials.isEmpty || hasTime() else { return }
         let trial = way.options(calibration, means, isSymmetric: options.isSymmetric)
         if try attempt(trial, way.description) { best = way }
       }
@@ -186,10 +200,12 @@ package struct MethodChoice: Sendable {
     let few = Array(samples.prefix(MethodChoice.rangeSampleCount))
     let total = OperationCount.of(float.optimised)
     guard tries.count * few.count <= MethodChoice.searchBudget / max(total, 1) else { return }
+    guard hasTime() else { return }
     var best = options
     var reached = try measure(best, few)
     guard reached < MethodChoice.enoughDecibels else { return }
     for (name, range) in tries {
+      guard hasTime() else { break }
       var trial = best
       trial.ranges.values[name] = range
       let decibels = try measure(trial, few)
@@ -222,29 +238,32 @@ package struct MethodChoice: Sendable {
     }
     // What turns raw signals into features at the start needs more than 8 bits.
     let features = MethodChoice.productsBeforeLogarithms(float.optimised, nodes)
-    if decibels < wanted, !features.isEmpty, features.count <= MethodChoice.mostFeatureLayers {
+    if decibels < wanted, !features.isEmpty, features.count <= MethodChoice.mostFeatureLayers,
+      hasTime()
+    {
       var trial = options
       trial.floatNodes = Set(features)
       try attempt(trial, "what feeds logarithms in float")
     }
     for count in [1, 2, 4, 8] where decibels < wanted && count < nodes.count {
       let first = nodes.prefix(count)
-      guard isCheap(first.reduce(0) { $0 + OperationCount.of($1, in: float.optimised) }) else {
-        break
-      }
+      guard isCheap(first.reduce(0) { $0 + OperationCount.of($1, in: float.optimised) }), hasTime()
+      else { break }
       var trial = options
       trial.floatNodes.formUnion(first.map(\.name))
       try attempt(trial, count == 1 ? "the first layer in float" : "\(count) layers in float")
     }
     // Every layer alone means a program for each: not for the largest networks.
     let few = Array(samples.prefix(MethodChoice.searchSampleCount))
-    guard decibels < wanted, nodes.count * few.count <= MethodChoice.searchBudget / max(total, 1)
+    guard decibels < wanted, nodes.count * few.count <= MethodChoice.searchBudget / max(total, 1),
+      hasTime()
     else { return }
     let start = try measure(options, few)
     var gains: [(name: String, decibels: Double, operations: Int)] = []
     for node in nodes where !options.floatNodes.contains(node.name) {
       let operations = OperationCount.of(node, in: float.optimised)
       guard isCheap(operations) else { continue }
+      guard hasTime() else { break }
       var trial = options
       trial.floatNodes.insert(node.name)
       let reached = try measure(trial, few)
@@ -253,7 +272,7 @@ package struct MethodChoice: Sendable {
     gains.sort { $0.decibels > $1.decibels }
     var spent = 0
     for gain in gains.prefix(MethodChoice.mostFloatLayers) {
-      guard decibels < wanted, isCheap(spent + gain.operations) else { break }
+      guard decibels < wanted, isCheap(spent + gain.operations), hasTime() else { break }
       var trial = options
       trial.floatNodes.insert(gain.name)
       if try attempt(trial, "\(gain.name) in float") { spent += gain.operations }

@@ -31,7 +31,8 @@ enum CalibrateVerb: Verb {
     options: [
       dataset, CalibrationOptions.random, output, CalibrationOptions.method,
       CalibrationOptions.samples, CalibrationOptions.activations, SharedOptions.preprocess, shape,
-      SharedOptions.threads, CalibrationOptions.memory, diff, SharedOptions.json,
+      SharedOptions.threads, CalibrationOptions.memory, CalibrationOptions.timeBudget, diff,
+      SharedOptions.json,
     ],
     examples: [
       "apus calibrate yolov8n.onnx --dataset pictures/ --samples 200 -o ranges.txt "
@@ -75,7 +76,8 @@ enum CalibrateVerb: Verb {
     ).run()
     let ranges = try (given[CalibrationOptions.method] ?? .auto).choice(
       of: calibration, compiled, calibrator,
-      isSymmetric: given[CalibrationOptions.activations] == .symmetric, source
+      isSymmetric: given[CalibrationOptions.activations] == .symmetric, source,
+      budget: given[CalibrationOptions.timeBudget]
     ).options.ranges
     try file.write(ranges.text)
     try file.commit()

@@ -49,7 +49,8 @@ struct CalibratedModel {
       ).run()
       let method = given[CalibrationOptions.method] ?? .auto
       let choice = try method.choice(
-        of: calibration, compiled, calibrator, isSymmetric: isSymmetric, source)
+        of: calibration, compiled, calibrator, isSymmetric: isSymmetric, source,
+        budget: given[CalibrationOptions.timeBudget])
       quantization = choice.options
       trials = choice.trials
       self.calibration = calibration
@@ -78,9 +79,11 @@ extension CalibrationMethod {
   private static let judgedSampleCount = 32
 
   /// The ranges that the method chooses; `auto` tries all on a few samples, and what else helps.
+  ///
+  /// - Parameter budget: the seconds that `auto` may take; nil: as many as it needs.
   func choice(
     of calibration: Calibration, _ float: CompiledProgram, _ calibrator: Calibrator,
-    isSymmetric: Bool, _ source: CalibrationSource
+    isSymmetric: Bool, _ source: CalibrationSource, budget: Double? = nil
   ) throws -> (options: QuantizationOptions, trials: [MethodChoice.Trial]) {
     let method: RangeMethod
     switch self {
@@ -93,9 +96,15 @@ extension CalibrationMethod {
       let count = min(source.count, CalibrationMethod.judgedSampleCount)
       let samples = try (0..<count).map { try reader.sample(at: $0 * source.count / count) }
       let choice = try MethodChoice(
-        float, calibrator, calibration: calibration, isSymmetric: isSymmetric, samples: samples)
+        float, calibrator, calibration: calibration, isSymmetric: isSymmetric, samples: samples,
+        budget: budget.map { .seconds($0) })
       Console.diagnose(
         "\(choice.options.ranges.method) (\(choice.trials.map(\.text).joined(separator: ", ")))\n")
+      if choice.endedEarly {
+        Console.diagnose(
+          "the time budget ended the search after \(choice.trials.count) ways; the best so far is "
+            + "taken, and more time may give another file\n")
+      }
       return (choice.options, choice.trials)
     }
     let ranges = calibration.ranges(method: method, symmetric: isSymmetric)

@@ -32,6 +32,10 @@ enum CalibrationOptions {
     "activations", help: "how activations are quantised (asymmetric)")
   static let memory = Option.size(
     "memory", help: "the most memory that the tool may take, e.g. 1G; fewer samples run at once")
+  static let timeBudget = Option.seconds(
+    "time-budget",
+    help: "end the search for the best calibration then, with the best so far; another budget may "
+      + "give another file")
 
   /// The first of these options that is given and that only int8 needs, by its name; nil for none.
   static func firstGiven(_ given: Given) -> String? {
@@ -39,6 +43,7 @@ enum CalibrationOptions {
     if given[random] != nil { return "--calibrate-random" }
     if given[method] != nil { return "--calibration-method" }
     if given[samples] != nil { return "--samples" }
+    if given[timeBudget] != nil { return "--time-budget" }
     return given[activations] == nil ? nil : "--activations"
   }
 }
