@@ -250,7 +250,11 @@ struct MatrixPlan: Sendable {
         let words = to.assumingMemoryBound(to: UInt16.self)
         if left.isBFloat16 {
           let from = source.assumingMemoryBound(to: UInt16.self) + row * left.rowStep
-          for k in 0..<depth { words[k] = from[k * left.columnStep] }
+          if left.columnStep == 1 {
+            words.update(from: from, count: depth)
+          } else {
+            for k in 0..<depth { words[k] = from[k * left.columnStep] }
+          }
         } else {
           let from = source.assumingMemoryBound(to: Float.self) + row * left.rowStep
           if left.columnStep == 1 {
