@@ -98,6 +98,8 @@ public enum InstructionCatalog {
     case "depthwise_convolution": DepthwiseConvolution.self
     case "depthwise_convolution_int8": QuantizedDepthwiseConvolution.self
     case "dequantize_uint8": DequantizeFromUInt8.self
+    case "expectation": Expectation.self
+    case "gate_channels_int8": GateChannels.self
     case "gather_slices": GatherSlices.self
     case "interpolate": Interpolate.self
     case "look_up": LookUp.self

@@ -121,7 +121,7 @@ import Testing
       let y = try maker.one("Conv", x, w)
       pieces.append(try maker.one("Reshape", y, maker.integers([1, 3, 20])))
     }
-    let joined = try #require(try maker.add("Concat", pieces, ["axis": .int(2)]).first)
+    let joined = try maker.add("Concat", pieces, ["axis": .int(2)])[0]
     maker.graph.outputs = [try maker.one("Sigmoid", joined)]
     let found = try opcodes(maker.graph)
     #expect(!found.contains("unary"), "\(found)")
@@ -131,7 +131,7 @@ import Testing
     var maker = GraphMaker()
     let x = maker.input("x", [1, 6, 4, 5])
     let y = try maker.one("Conv", x, maker.constant([3, 6, 1, 1], seed: 2))
-    let joined = try #require(try maker.add("Concat", [y, y], ["axis": .int(1)]).first)
+    let joined = try maker.one("Concat", y, y, attributes: ["axis": .int(1)])
     maker.graph.outputs = [try maker.one("Sigmoid", joined), y]
     #expect(try opcodes(maker.graph).contains("unary"))
   }
@@ -145,7 +145,7 @@ import Testing
       let y = try maker.one("Conv", x, w)
       pieces.append(try maker.one("Reshape", y, maker.integers([1, 8, 16])))
     }
-    let joined = try #require(try maker.add("Concat", pieces, ["axis": .int(2)]).first)
+    let joined = try maker.add("Concat", pieces, ["axis": .int(2)])[0]
     maker.graph.outputs = [
       try maker.one("ReduceSum", joined, maker.integers([2]), attributes: ["keepdims": .int(0)])
     ]

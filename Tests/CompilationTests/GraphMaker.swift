@@ -50,7 +50,8 @@ struct GraphMaker {
   mutating func one(
     _ name: String, _ inputs: Graph.ValueID..., attributes: [String: Attribute] = [:]
   ) throws -> Graph.ValueID {
-    try #require(try add(name, inputs, attributes).first)
+    let results = try add(name, inputs, attributes)
+    return try #require(results.first)
   }
 
   private func value(_ name: String, _ shape: Shape) -> Graph.Value {
