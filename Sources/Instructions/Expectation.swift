@@ -5,8 +5,8 @@ import Tensors
 /// Gives the expectations of distributions: y[n, g, a] = Σ pₖ · weights[k], where p is the softmax
 /// of the `bins` numbers x[n, a, g · bins …].
 ///
-/// x: float32 [N, A, G · bins], rows strided; weights: float32 [bins], dense, at most 64; y: float32
-/// with N · G · A elements in that order, dense. All ISAs give the same bits.
+/// x: float32 [N, A, G · bins], rows strided; weights: float32 [bins], dense, at most 64; y:
+/// float32 with N · G · A elements in that order, dense. All ISAs give the same bits.
 package struct Expectation: Instruction {
   package static let opcode = "expectation"
 

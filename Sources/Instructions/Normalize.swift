@@ -5,8 +5,8 @@ import Tensors
 ///
 /// x, y: one shape, dense, seen as [rows, n] with n the product of the extents from `axis` on; both
 /// float32 or bfloat16 (each on its own), or both float64. Mean and variance are those of the row;
-/// in the root-mean-square form the mean is 0. From float32 or bfloat16, y may also be uint8 with one
-/// quantisation. scale and bias (both optional, float32 or bfloat16;
+/// in the root-mean-square form the mean is 0. From float32 or bfloat16, y may also be uint8 with
+/// one quantisation. scale and bias (both optional, float32 or bfloat16;
 /// float64 with float64): element i of row r uses parameter (r mod `period`) · n / `run` + i /
 /// `run`, so that one instruction is
 /// - layer normalisation: period 1, run 1, one parameter per element of a row;
