@@ -54,8 +54,11 @@ package struct Expectation: Instruction {
       "\(x.shape) in groups of \(bins)")
     let groups = x.rowLength / bins
     try preparation.require(
-      y.isDense && y.shape.checkedElementCount == Shape([x.shape[0], groups, x.shape[1]])
-        .checkedElementCount, self, "\(x.shape) in groups of \(bins) cannot become \(y.shape)")
+      y.isDense
+        && y.shape.checkedElementCount
+          == Shape([x.shape[0], groups, x.shape[1]])
+          .checkedElementCount,
+      self, "\(x.shape) in groups of \(bins) cannot become \(y.shape)")
     guard y.shape.elementCount > 0 else { return }
     let isas = preparation.isas
     guard

@@ -103,7 +103,8 @@ package struct Interpolate: Instruction {
       return
     }
     try preparation.require(x.shape.elementCount > 0, self, "nothing to take from")
-    pixels = axis + count < rank && !(x.isDense && y.isDense)
+    pixels =
+      axis + count < rank && !(x.isDense && y.isDense)
       ? Pixels(rows: inner / x.rowLength, sourceStep: x.rowStride, targetStep: y.rowStride) : nil
     (sourceStride, targetStride) = (x.rowStride, y.rowStride)
     isAlongRows = axis + count == rank
