@@ -10,21 +10,53 @@ package final class DerivedWeights: @unchecked Sendable {
   /// 64-byte aligned.
   package let base: UnsafeRawPointer
   package let byteCount: Int
+  private let slab: Slab
 
-  /// - Returns: nil where there is not enough memory.
-  fileprivate init?(byteCount: Int, make: (UnsafeMutableRawPointer) -> Void) {
-    guard byteCount > 0, byteCount <= DerivedWeights.limit,
-      let memory = aligned_alloc(64, (byteCount + 63) & ~63)
-    else { return nil }
-    make(memory)
+  fileprivate init(_ memory: UnsafeMutableRawPointer, byteCount: Int, in slab: Slab) {
     base = UnsafeRawPointer(memory)
     self.byteCount = byteCount
+    self.slab = slab
   }
 
-  deinit { free(UnsafeMutableRawPointer(mutating: base)) }
-
   /// No constant is worth more memory.
-  private static let limit = 1 << 32
+  fileprivate static let limit = 1 << 32
+}
+
+/// Memory in huge pages, where the system has them, for several forms: the first touch of a page
+/// costs microseconds, which for small pages adds up to more than making the forms. What is not
+/// used of it takes no memory, but for the rest of a page.
+///
+/// Sendable because it changes only while the cache's lock is held.
+private final class Slab: @unchecked Sendable {
+  private let mapping: UnsafeMutableRawBufferPointer
+  private var free: UnsafeMutableRawBufferPointer
+
+  private static let hugePage = 1 << 21
+  private static let smallestByteCount = 8 * hugePage
+
+  /// - Returns: nil where there is not enough memory.
+  init?(atLeast byteCount: Int) {
+    let used = max(byteCount, Slab.smallestByteCount)
+    let length = used + Slab.hugePage
+    let pointer = mmap(
+      nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let pointer, pointer != MAP_FAILED else { return nil }
+    mapping = UnsafeMutableRawBufferPointer(start: pointer, count: length)
+    free = UnsafeMutableRawBufferPointer(
+      start: pointer.alignedUp(toMultipleOf: Slab.hugePage), count: used)
+    // Where it is refused, pages are small: slower, and right.
+    madvise(free.baseAddress, used, MADV_HUGEPAGE)
+  }
+
+  deinit { munmap(mapping.baseAddress, mapping.count) }
+
+  /// Takes 64-byte aligned memory; nil where not enough is left.
+  func take(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    let rounded = (byteCount + 63) & ~63
+    guard rounded <= free.count, let start = free.baseAddress else { return nil }
+    free = UnsafeMutableRawBufferPointer(rebasing: free[rounded...])
+    return start
+  }
 }
 
 /// The constants of a program as instructions may see them at load, and the forms that were made
@@ -47,7 +79,25 @@ package final class ConstantStore: @unchecked Sendable {
     fileprivate struct Entry {
       weak var weights: DerivedWeights?
     }
-    fileprivate let entries = Mutex<[Key: Entry]>([:])
+    fileprivate struct Contents {
+      var entries: [Key: Entry] = [:]
+      /// Lives as long as any form in it.
+      weak var slab: Slab?
+
+      /// - Returns: nil where there is not enough memory.
+      mutating func makeWeights(_ byteCount: Int) -> (DerivedWeights, UnsafeMutableRawPointer)? {
+        guard byteCount > 0, byteCount <= DerivedWeights.limit else { return nil }
+        if let slab, let memory = slab.take(byteCount) {
+          return (DerivedWeights(memory, byteCount: byteCount, in: slab), memory)
+        }
+        guard let fresh = Slab(atLeast: byteCount), let memory = fresh.take(byteCount) else {
+          return nil
+        }
+        slab = fresh
+        return (DerivedWeights(memory, byteCount: byteCount, in: fresh), memory)
+      }
+    }
+    fileprivate let contents = Mutex(Contents())
 
     package init() {}
   }
@@ -72,10 +122,11 @@ package final class ConstantStore: @unchecked Sendable {
       spec.byteCount <= byteCount - offset
     else { return nil }
     let key = Cache.Key(offset: offset, form: form + [spec.byteCount, wanted])
-    return made.entries.withLock { entries in
-      if let known = entries[key]?.weights { return known }
-      let weights = DerivedWeights(byteCount: wanted) { make(base + offset, $0) }
-      entries[key] = Cache.Entry(weights: weights)
+    return made.contents.withLock { contents in
+      if let known = contents.entries[key]?.weights { return known }
+      guard let (weights, memory) = contents.makeWeights(wanted) else { return nil }
+      make(base + offset, memory)
+      contents.entries[key] = Cache.Entry(weights: weights)
       return weights
     }
   }

@@ -26,12 +26,17 @@ struct WinogradPlan: Sendable {
   /// Elements from one tile of V and M to the next.
   let vStep: Int
   let mStep: Int
+  /// The split of tiles (its rows) and panels among the parts; or of panels and tiles.
   let split: GridSplit
+  /// Whether parts divide the panels first, so that each fetches only its share of U.
+  let dividesPanels: Bool
 
   /// What V and M of a block should take, so that they stay in the L2 cache beside weights.
   private static let blockByteTarget = 640 * 1024
   /// With fewer tiles, fetching the weights costs more than the cache saves.
   private static let smallestBlock = 24
+  /// Weights of this size are worth more to fetch once than the input is to transform.
+  private static let heavyByteCount = 4 << 20
   /// Elements behind the rows of V and M: rows of a power of two would share cache sets.
   private static let rowPadding = 16
 
@@ -66,14 +71,18 @@ struct WinogradPlan: Sendable {
     tilesPerImage = method.tilesPerImage(window)
     vStep = WinogradPlan.roundUp(window.channels) + WinogradPlan.rowPadding
     mStep = WinogradPlan.roundUp(columns) + WinogradPlan.rowPadding
+    let tiles = window.batch * tilesPerImage
+    let panels = WeightPacking.panelCount(columns: columns)
+    dividesPanels = derived.byteCount >= WinogradPlan.heavyByteCount
     split = GridSplit(
-      rows: window.batch * tilesPerImage,
-      columns: WeightPacking.panelCount(columns: columns), parts: preparation.parts)
+      rows: dividesPanels ? panels : tiles, columns: dividesPanels ? tiles : panels,
+      parts: preparation.parts)
+    let tileParts = dividesPanels ? split.columnParts : split.rowParts
     let tileByteCount = method.positions * (vStep * method.elementByteCount + mStep * 4)
     blockTiles = max(
       1,
       min(
-        (split.rows + split.rowParts - 1) / split.rowParts,
+        (tiles + tileParts - 1) / tileParts,
         max(WinogradPlan.smallestBlock, WinogradPlan.blockByteTarget / tileByteCount)))
   }
 
@@ -110,29 +119,31 @@ struct WinogradPlan: Sendable {
 
   func execute(_ context: borrowing ExecutionContext, x: Operand) {
     let share = split.share(of: context.part)
-    guard !share.rows.isEmpty, !share.columns.isEmpty else { return }
+    let tiles = dividesPanels ? share.columns : share.rows
+    let panels = dividesPanels ? share.rows : share.columns
+    guard !tiles.isEmpty, !panels.isEmpty else { return }
     let v = context.scratch + context.part * (vByteCount + mByteCount)
     let m = v + vByteCount
     var input = makeInput(v)
-    var output = makeOutput(m, share.columns, context)
-    let blocks = (share.rows.count + blockTiles - 1) / blockTiles
+    var output = makeOutput(m, panels, context)
+    let blocks = (tiles.count + blockTiles - 1) / blockTiles
     for block in 0..<blocks {
-      let first = share.rows.lowerBound + share.rows.count * block / blocks
-      let end = share.rows.lowerBound + share.rows.count * (block + 1) / blocks
-      forEachImage(first, end) { image, tiles, offset in
+      let first = tiles.lowerBound + tiles.count * block / blocks
+      let end = tiles.lowerBound + tiles.count * (block + 1) / blocks
+      forEachImage(first, end) { image, inside, offset in
         input.x = UnsafeRawPointer(
           context.pointer(x)
             + self.input.byteOffset(row: image * window.height * window.width, column: 0))
         input.v = v + offset * vStep * method.elementByteCount
-        (input.first, input.count) = (tiles.lowerBound, tiles.count)
+        (input.first, input.count) = (inside.lowerBound, inside.count)
         kernel.transform(&input)
       }
-      multiply(v: v, m: m, count: end - first, share.columns)
-      forEachImage(first, end) { image, tiles, offset in
-        place(&output, image: image, column: share.columns.lowerBound * 16, context)
+      multiply(v: v, m: m, count: end - first, panels)
+      forEachImage(first, end) { image, inside, offset in
+        place(&output, image: image, column: panels.lowerBound * 16, context)
         output.m = UnsafePointer(
           (m + offset * mStep * 4).assumingMemoryBound(to: Float.self))
-        (output.first, output.count) = (tiles.lowerBound, tiles.count)
+        (output.first, output.count) = (inside.lowerBound, inside.count)
         kernel.finish(&output)
       }
     }

@@ -2,7 +2,8 @@
 // one of every column, then of every row.
 //
 // Included by x86_<isa>.c after the lanes of its ISA, with MULTIPLY_ADD(a, b, c) = a b + c and
-// SPLAT(x). STORE(p, type, i, x) may replace the lanes' `store`.
+// SPLAT(x), and APPLY and APPLY_ROUGH(x, f), the functions of results that stay float32 and of those
+// that become bfloat16. STORE(p, type, i, x) may replace the lanes' `store`.
 
 #ifndef STORE
 #define STORE(p, type, i, x) store(p, type, i, x)
@@ -187,12 +188,30 @@ struct output_place {
   ptrdiff_t lines, pixels;
 };
 
+// Applies a function to vectors; `function` is a constant where a loop of its own pays.
+INLINE void apply_one(
+    V *sums, const int count, const struct apus_winograd_output *w, const uint32_t function) {
+  const struct apus_activation f = {function, w->activation.alpha, w->activation.beta};
+  if (w->y_type == APUS_FLOAT32) {
+    for (int i = 0; i < count; i++) sums[i] = APPLY(sums[i], &f);
+  } else {
+    for (int i = 0; i < count; i++) sums[i] = APPLY_ROUGH(sums[i], &f);
+  }
+}
+
+INLINE void apply_function(V *sums, const int count, const struct apus_winograd_output *w) {
+  switch (w->activation.function) {
+    case APUS_IDENTITY: break;
+    case APUS_SWISH: apply_one(sums, count, w, APUS_SWISH); break;
+    default: apply_one(sums, count, w, w->activation.function); break;
+  }
+}
+
 // Adds the residual, applies the function and stores what lies inside y.
 static __attribute__((noinline)) void finish_tile(
     const struct apus_winograd_output *w, const struct output_place *at, ptrdiff_t c, V *sums,
     const int tile) {
   const size_t count = (size_t)(w->columns - c < LANES ? w->columns - c : LANES);
-  const struct apus_activation activation = w->activation;
   V others[16];
   if (w->residual) {
     for (ptrdiff_t i = 0; i < at->lines; i++) {
@@ -206,13 +225,7 @@ static __attribute__((noinline)) void finish_tile(
       }
     }
   }
-  if (activation.function == APUS_SWISH) {
-    for (int i = 0; i < tile * tile; i++) {
-      sums[i] = sums[i] * M(sigmoid)(sums[i] * activation.alpha);
-    }
-  } else if (activation.function != APUS_IDENTITY) {
-    for (int i = 0; i < tile * tile; i++) sums[i] = M(apply)(sums[i], &activation);
-  }
+  apply_function(sums, tile * tile, w);
   for (ptrdiff_t i = 0; i < at->lines; i++) {
     const ptrdiff_t to = (at->pixel + i * w->y_width) * w->y_pixel + c;
     for (ptrdiff_t k = 0; k < at->pixels; k++) {
