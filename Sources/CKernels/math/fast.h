@@ -12,7 +12,7 @@
 //   ROUGH_INVERSE(x)        the same, error below 2^-11
 //   ROUGH_EXP2(x)           2^x, error below 2^-13, for any x but a NaN
 //
-// Errors, relative: 4e-7; the functions in `rough`, for results that are rounded to bfloat16,
+// Errors, relative: 4e-7, and 7e-7 for results below 1e-7; the functions in `rough`, for results that are rounded to bfloat16,
 // 2^-11. An infinity is a number like any other; a NaN stays.
 
 #define APUS_INLINE static inline __attribute__((always_inline, unused))
@@ -117,10 +117,21 @@ APUS_INLINE V FAST(rough_sigmoid)(V x, float scale) {
   return ROUGH_INVERSE(ROUGH_EXP2(x * (scale * -1.44269504f)) + 1.0f);
 }
 
+// x times the sigmoid of an odd polynomial, fitted to log(Φ(x) / Φ(-x)) on [-5.5, 5.5].
+APUS_INLINE V FAST(rough_gelu)(V x) {
+  const V z = LESSER(APUS_MATH(splat)(30.25f), x * x);
+  V p = MULTIPLY_ADD(z, APUS_MATH(splat)(-2.13770967e-06f), APUS_MATH(splat)(6.05747418e-05f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(0.000578550569f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-0.105819483f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-2.3016459f));
+  return x * ROUGH_INVERSE(ROUGH_EXP2(x * p) + 1.0f);
+}
+
 APUS_INLINE V FAST(rough)(V x, const struct apus_activation *f) {
   switch (f->function) {
     case APUS_SIGMOID: return FAST(rough_sigmoid)(x, 1.0f);
     case APUS_SWISH: return x * FAST(rough_sigmoid)(x, f->alpha);
+    case APUS_GELU: return FAST(rough_gelu)(x);
     case APUS_GELU_TANH: {
       const V cubic =
           MULTIPLY_ADD(x * x, APUS_MATH(splat)(0.0713548163f), APUS_MATH(splat)(1.59576912f));
