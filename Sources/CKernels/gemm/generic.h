@@ -13,6 +13,7 @@
 //   GEMM_STORE(y, x)    stores a whole vector as GEMM_INPUT
 //   GEMM_STORE_TWO      if defined: (y, a, b) stores two vectors that follow each other
 //   GEMM_MULTIPLY(...)  acc[rows][vectors] += A × B for one step, see x86_avx512.c
+//   GEMM_HALVES         whether GEMM_MULTIPLY is cheaper where half of the last panel is empty
 //   GEMM_APPLY(x, f)    the functions of results that stay float32
 //   GEMM_APPLY_ROUGH(x, f)  those of results that become bfloat16
 // and, per ISA, MATH (the names of math_<isa>.h), LESSER and GREATER (the second operand where one
@@ -66,14 +67,15 @@ INLINE VECTOR GEMM(load)(const float *p) {
 
 #include "store.h"
 
-// One tile. `rows`, `panels` and `strided` are constants where this is inlined.
+// One tile. The arguments after `at` are constants where this is inlined; `half` says that half of
+// the last panel is empty.
 INLINE void GEMM(tile)(
     const struct GEMM(block) * block, const struct GEMM(rows) * at, const int rows,
-    const int panels, const int strided) {
+    const int panels, const int strided, const int half) {
   const struct apus_gemm *g = block->g;
   const int vectors = panels * GEMM(per_panel);
   const size_t panel_step = g->panel_step;
-  (void)panel_step;
+  (void)panel_step, (void)half;
   VECTOR acc[GEMM_ROW_LIMIT][GEMM_MAX_PANELS * GEMM(per_panel)];
   UNROLL for (int j = 0; j < vectors; j++) {
     UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
@@ -105,7 +107,7 @@ INLINE void GEMM(tile)(
       for (; k + 4 * GEMM_STEP <= run_length; k += 4 * GEMM_STEP) {
         UNROLL for (int q = 0; q < 4; q++) {
           GEMM_MULTIPLY(
-              acc, ROW, q * GEMM_STEP, b + 16 * GEMM_STEP * q, panel_step, rows, panels);
+              acc, ROW, q * GEMM_STEP, b + 16 * GEMM_STEP * q, panel_step, rows, panels, half);
         }
         b += 64 * GEMM_STEP;
         FETCH;
@@ -116,7 +118,7 @@ INLINE void GEMM(tile)(
         }
       }
       for (; k < run_length; k += GEMM_STEP) {
-        GEMM_MULTIPLY(acc, ROW, 0, b, panel_step, rows, panels);
+        GEMM_MULTIPLY(acc, ROW, 0, b, panel_step, rows, panels, half);
         b += 16 * GEMM_STEP;
         UNROLL for (int i = 0; i < (rows + 2) / 3; i++) {
           a[i] += GEMM_STEP;
@@ -131,12 +133,12 @@ INLINE void GEMM(tile)(
         UNROLL for (int q = 0; q < 4; q++) {
           GEMM_MULTIPLY(
               acc, ROW, (ptrdiff_t)k + q * GEMM_STEP, b + 16 * GEMM_STEP * q, panel_step, rows,
-              panels);
+              panels, half);
         }
         FETCH;
       }
       for (; k < run_length; k += GEMM_STEP, b += 16 * GEMM_STEP) {
-        GEMM_MULTIPLY(acc, ROW, (ptrdiff_t)k, b, panel_step, rows, panels);
+        GEMM_MULTIPLY(acc, ROW, (ptrdiff_t)k, b, panel_step, rows, panels, half);
       }
 #undef ROW
     }
@@ -188,22 +190,31 @@ INLINE void GEMM(tile)(
 
 typedef void (*GEMM(tile_function))(const struct GEMM(block) *, const struct GEMM(rows) *);
 
-#define TILE(r, p)                                                            \
-  static __attribute__((noinline)) void GEMM(gather_##r##x##p)(               \
+#define TILE_OF(name, r, p, strided, half)                                    \
+  static __attribute__((noinline)) void GEMM(name##_##r##x##p)(               \
       const struct GEMM(block) * block, const struct GEMM(rows) * at) {       \
-    GEMM(tile)(block, at, r, p, 0);                                           \
-  }                                                                           \
-  static __attribute__((noinline)) void GEMM(stride_##r##x##p)(               \
-      const struct GEMM(block) * block, const struct GEMM(rows) * at) {       \
-    GEMM(tile)(block, at, r, p, 1);                                           \
+    GEMM(tile)(block, at, r, p, strided, half);                               \
   }
+#define TILE(r, p) TILE_OF(gather, r, p, 0, 0) TILE_OF(stride, r, p, 1, 0)
 GEMM_TILES
 #undef TILE
-
-#define TILE(r, p) [p - 1][r - 1] = {GEMM(gather_##r##x##p), GEMM(stride_##r##x##p)},
-static const GEMM(tile_function)
-    GEMM(tile_table)[GEMM_MAX_PANELS][GEMM_ROW_LIMIT][2] = {GEMM_TILES};
+#if GEMM_HALVES
+#define TILE(r, p) TILE_OF(half, r, p, 1, 1)
+GEMM_TILES
 #undef TILE
+#define HALF(r, p) GEMM(half_##r##x##p)
+#else
+#define HALF(r, p) GEMM(stride_##r##x##p)
+#endif
+#undef TILE_OF
+
+// By panels, rows and: gathered, strided, strided with half a panel.
+#define TILE(r, p) \
+  [p - 1][r - 1] = {GEMM(gather_##r##x##p), GEMM(stride_##r##x##p), HALF(r, p)},
+static const GEMM(tile_function)
+    GEMM(tile_table)[GEMM_MAX_PANELS][GEMM_ROW_LIMIT][3] = {GEMM_TILES};
+#undef TILE
+#undef HALF
 
 // Chooses what a tile fetches: the next block's weights until they are all there, then the rows of
 // y and of the residual that the next tile will touch.
@@ -237,6 +248,7 @@ static void GEMM(tiles)(
     struct GEMM(block) * block, size_t row, size_t left, size_t panels, int strided) {
   const struct apus_gemm *g = block->g;
   const size_t most = GEMM_MAX_ROWS(panels);
+  const int half = panels * 16 - block->columns >= 8;
   size_t line = row / g->width, pixel = row % g->width;
   for (size_t tiles = (left + most - 1) / most; tiles > 0; tiles--) {
     // Evenly split: never a tile of one row at the end.
@@ -252,7 +264,7 @@ static void GEMM(tiles)(
       if (pixel >= g->width) pixel = 0, line++;
     }
     GEMM(choose_fetch)(block, &at, rows, panels, strided);
-    GEMM(tile_table)[panels - 1][rows - 1][strided](block, &at);
+    GEMM(tile_table)[panels - 1][rows - 1][strided ? 1 + half : 0](block, &at);
   }
 }
 

@@ -50,13 +50,14 @@ static inline __m256 load_bfloat16(const uint16_t *x, size_t count) {
 #define STORE_BFLOAT16(y, x, count) store_bfloat16(y, x, count)
 #define LOAD_BFLOAT16(x, count) load_bfloat16(x, count)
 
+#define GEMM_HALVES 0
 // 15 of 16 registers: 12 sums, two of B, one of A.
 #define GEMM_ROW_LIMIT 6
 #define GEMM_MAX_PANELS 1
 #define GEMM_MAX_ROWS(n) 6
 #define GEMM_TILES TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 
-#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels, half)                   \
   do {                                                                              \
     __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps((b) + 8);               \
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
@@ -108,7 +109,7 @@ static inline __attribute__((always_inline)) __m256 broadcast_odd(const uint16_t
   __builtin_memcpy(&pair, a, sizeof pair);
   return high_half(_mm256_set1_epi32(pair));
 }
-#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels, half)                   \
   do {                                                                              \
     __m256i first = _mm256_loadu_si256((const __m256i *)(b));                       \
     __m256i second = _mm256_loadu_si256((const __m256i *)((b) + 16));               \

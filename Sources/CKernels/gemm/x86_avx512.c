@@ -13,7 +13,7 @@ static inline __attribute__((always_inline)) void store_bfloat16(
 #define STORE_BFLOAT16(y, x, count) store_bfloat16(y, x, count)
 
 // float32: one element of K per step.
-#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels, half)                   \
   do {                                                                              \
     __m512 column[GEMM_MAX_PANELS];                                                 \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \
@@ -22,7 +22,9 @@ static inline __attribute__((always_inline)) void store_bfloat16(
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
       __m512 x = _mm512_set1_ps(row(i)[k]);                                         \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
-        acc[i][j] = MULTIPLY_ADD(x, column[j], acc[i][j]);                          \
+        acc[i][j] = (half) && j == (panels) - 1                                     \
+                        ? MULTIPLY_ADD_HALF(x, column[j], acc[i][j])                \
+                        : MULTIPLY_ADD(x, column[j], acc[i][j]);                    \
       }                                                                             \
     }                                                                               \
   } while (0)
@@ -30,16 +32,27 @@ static inline __attribute__((always_inline)) void store_bfloat16(
 #define GEMM_STORE(y, x) _mm512_storeu_ps(y, x)
 #define GEMM_STEP 1
 
+static inline __attribute__((always_inline)) __m512 multiply_add_half(
+    __m512 a, __m512 b, __m512 c) {
+  return _mm512_castps256_ps512(_mm256_fmadd_ps(
+      _mm512_castps512_ps256(a), _mm512_castps512_ps256(b), _mm512_castps512_ps256(c)));
+}
 #define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define MULTIPLY_ADD_HALF(a, b, c) multiply_add_half(a, b, c)
+#define GEMM_HALVES 1
 #define GEMM_APPLY(x, f) apus_fast_apply_avx512(x, f)
 #define GEMM_APPLY_ROUGH(x, f) apus_fast_rough_avx512(x, f)
 #define GEMM(name) name##_f32_avx512
 #include "generic.h"
 #undef GEMM
 #undef MULTIPLY_ADD
+#undef MULTIPLY_ADD_HALF
+#undef GEMM_HALVES
 #undef GEMM_APPLY
 #undef GEMM_APPLY_ROUGH
 
+#define GEMM_HALVES 0
+#define MULTIPLY_ADD_HALF(a, b, c) MULTIPLY_ADD(a, b, c)
 #define MULTIPLY_ADD(a, b, c) _mm512_add_ps(c, _mm512_mul_ps(a, b))
 #define GEMM_APPLY(x, f) apus_apply_avx512(x, f)
 #define GEMM_APPLY_ROUGH(x, f) apus_apply_avx512(x, f)
@@ -65,7 +78,7 @@ static inline __attribute__((always_inline)) __m512i broadcast_pair(const uint16
   __builtin_memcpy(&pair, a, sizeof pair);
   return _mm512_set1_epi32(pair);
 }
-#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels, half)                   \
   do {                                                                              \
     __m512 even[GEMM_MAX_PANELS], odd[GEMM_MAX_PANELS];                             \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \

@@ -23,7 +23,15 @@ static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint1
   return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels)                         \
+static inline __attribute__((always_inline)) __m512 multiply_add_half(
+    __m512 c, __m512bh a, __m512bh b) {
+  return _mm512_castps256_ps512(_mm256_dpbf16_ps(
+      _mm512_castps512_ps256(c), (__m256bh)_mm512_castsi512_si256((__m512i)a),
+      (__m256bh)_mm512_castsi512_si256((__m512i)b)));
+}
+
+#define GEMM_HALVES 1
+#define GEMM_MULTIPLY(acc, row, k, b, stride, rows, panels, half)                   \
   do {                                                                              \
     __m512bh column[GEMM_MAX_PANELS];                                               \
     UNROLL for (int j = 0; j < (panels); j++) {                                     \
@@ -32,7 +40,9 @@ static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint1
     UNROLL for (int i = 0; i < (rows); i++) {                                       \
       __m512bh x = broadcast_pair(row(i) + (k));                                    \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
-        acc[i][j] = _mm512_dpbf16_ps(acc[i][j], x, column[j]);                      \
+        acc[i][j] = (half) && j == (panels) - 1                                     \
+                        ? multiply_add_half(acc[i][j], x, column[j])                \
+                        : _mm512_dpbf16_ps(acc[i][j], x, column[j]);                \
       }                                                                             \
     }                                                                               \
   } while (0)
