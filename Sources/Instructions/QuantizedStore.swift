@@ -62,11 +62,16 @@ struct QuantizedStore: Sendable {
       && (0..<count).allSatisfy { factors.scale($0) / result.scale($0) < 0.5 }
     var curve: CurveColumns?
     if !isDirect && !isYReal && !(residual.isPresent && (isResidualReal || !residualLast)) {
-      curve = CurveColumns(
+      curve = CurveColumns.best(
         activation, scales: (0..<count).map { factors.scale($0) }, result: result,
         added: residual.isPresent ? added.quantization : nil, isas: preparation.isas)
     }
-    kind = isDirect ? APUS_STORE_DIRECT : curve != nil ? APUS_STORE_CURVE : APUS_STORE_GENERAL
+    kind =
+      switch curve?.curve.form {
+      case .curve: APUS_STORE_CURVE
+      case .ramp: APUS_STORE_RAMP
+      case nil: isDirect ? APUS_STORE_DIRECT : APUS_STORE_GENERAL
+      }
     columns = StoreColumns(count: count)
     fraction = UInt32(curve?.fraction ?? 0)
     if let curve { columns.write(curve) }
@@ -74,11 +79,7 @@ struct QuantizedStore: Sendable {
       let scale = factors.scale(column)
       // In float32 and in this order, as ONNX Runtime multiplies scales.
       columns.multiplier[column] =
-        if let curve {
-          Float(Double(scale) / curve.curve.inputUnit)
-        } else {
-          isDirect ? scale / result.scale(column) : scale
-        }
+        curve?.multiplier[column] ?? (isDirect ? scale / result.scale(column) : scale)
       columns.inverse[column] = 1 / result.scale(column)
       columns.zero[column] = result.zeroPoint(column)
       columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0
@@ -131,6 +132,9 @@ struct QuantizedStore: Sendable {
     store.ratio = UnsafePointer(columns.ratio + channel)
     store.level = UnsafePointer(columns.level + channel)
     store.residual_ratio = UnsafePointer(columns.residualRatio + channel)
+    store.reach = UnsafePointer(columns.reach + channel)
+    store.lift = UnsafePointer(columns.lift + channel)
+    store.near = UnsafePointer(columns.near + channel)
   }
 }
 
@@ -177,12 +181,15 @@ private final class StoreColumns: @unchecked Sendable {
   let ratio: UnsafeMutablePointer<Int16>
   let level: UnsafeMutablePointer<Int16>
   let residualRatio: UnsafeMutablePointer<Int16>
+  let reach: UnsafeMutablePointer<UInt16>
+  let lift: UnsafeMutablePointer<UInt16>
+  let near: UnsafeMutablePointer<UInt16>
   let curve: UnsafeMutablePointer<apus_curve>
   private let memory: UnsafeMutableRawPointer
 
   init(count: Int) {
     let padded = (count + 63) / 64 * 64 + 64
-    let byteCount = padded * (5 * 4 + 2 + 3 * 2) + MemoryLayout<apus_curve>.size
+    let byteCount = padded * (5 * 4 + 2 + 6 * 2) + MemoryLayout<apus_curve>.size
     memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     multiplier = memory.assumingMemoryBound(to: Float.self)
@@ -195,7 +202,10 @@ private final class StoreColumns: @unchecked Sendable {
     ratio = (memory + 22 * padded).assumingMemoryBound(to: Int16.self)
     level = (memory + 24 * padded).assumingMemoryBound(to: Int16.self)
     residualRatio = (memory + 26 * padded).assumingMemoryBound(to: Int16.self)
-    curve = (memory + 28 * padded).assumingMemoryBound(to: apus_curve.self)
+    reach = (memory + 28 * padded).assumingMemoryBound(to: UInt16.self)
+    lift = (memory + 30 * padded).assumingMemoryBound(to: UInt16.self)
+    near = (memory + 32 * padded).assumingMemoryBound(to: UInt16.self)
+    curve = (memory + 34 * padded).assumingMemoryBound(to: apus_curve.self)
     for column in count..<padded { high[column] = 255 }
   }
 
@@ -203,7 +213,10 @@ private final class StoreColumns: @unchecked Sendable {
     for n in columns.ratio.indices {
       ratio[n] = columns.ratio[n]
       level[n] = columns.level[n]
-      if !columns.residualRatio.isEmpty { residualRatio[n] = columns.residualRatio[n] }
+    }
+    for (n, entry) in columns.residualRatio.enumerated() { residualRatio[n] = entry }
+    for n in columns.reach.indices {
+      (reach[n], lift[n], near[n]) = (columns.reach[n], columns.lift[n], columns.near[n])
     }
     let words = UnsafeMutableRawPointer(curve).assumingMemoryBound(to: Int16.self)
     let bytes = (UnsafeMutableRawPointer(curve) + 3 * 128).assumingMemoryBound(to: UInt8.self)

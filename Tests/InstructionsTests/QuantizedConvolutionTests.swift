@@ -132,7 +132,7 @@ import Testing
         (c.height, c.width, c.channels, c.columns) = (1, rows, 7, columns)
         (c.kernel, c.pads) = ([1, 1], [0, 0, 0, 0])
         let seed = UInt64(rows * 1000 + columns)
-        for activation in [.relu, Activation(.swish, alpha: 1)] {
+        for activation in [.relu, Activation(.swish, alpha: 1), Activation(.sigmoid)] {
           let wrong = try Self.check(
             c, seed: seed, activation: activation, isas: quantizedISAs, parts: 1)
           #expect(wrong == nil, "\(rows)x\(columns), \(activation): \(wrong ?? "")")

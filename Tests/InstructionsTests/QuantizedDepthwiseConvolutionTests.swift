@@ -134,7 +134,7 @@ import Testing
         (c.kernel, c.strides) = ([size, size], [stride, stride])
         c.pads = [Int](repeating: size / 2, count: 4)
         guard c.outputWidth > 0, c.outputHeight > 0 else { continue }
-        for activation in [.none, Activation(.swish, alpha: 1)] {
+        for activation in [.none, Activation(.swish, alpha: 1), Activation(.sigmoid)] {
           let wrong = try Self.check(
             c, seed: UInt64(width * 100 + size), activation: activation, parts: 2)
           #expect(wrong == nil, "\(c), \(activation): \(wrong ?? "")")

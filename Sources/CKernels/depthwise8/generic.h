@@ -15,7 +15,9 @@
 //   COMBINE(a, b, c, d)      the first LANES of four __m128i as one vector
 //   DOT(sum, x, w)           adds the four products of unsigned and signed bytes per 32 bits
 //   STORE(p, v, n)           the first n bytes
-//   CURVE(curve, t)          t -> f of quantized.h for two vectors of 16 bits, in place
+//   CURVE_COLUMNS            what CURVE takes of a vector of columns
+//   CURVE_HELD, HOLD(curve)  the type and value of a curve in registers, as far as they suffice
+//   CURVE(held, columns, t, ramp)  t -> g of quantized.h for two vectors of 16 bits, in place
 //   BYTES, FLOATS            the vector types
 //   MATH(name)               functions of vectors of floats
 
@@ -26,14 +28,16 @@
 
 // The most output pixels of a line that see one column.
 #define RING 7
+// Pixels whose scaled sums are kept before they are stored by a curve.
+#define KEPT 32
 
 // What the store of a block of channels multiplies and adds, in the order of the sums.
 struct NAME(columns) {
   FLOATS multiplier[4];
   BYTES offset[4];
-  BYTES zero[2];  // of 16 bits, in pairs of vectors; curve: the level
-  BYTES ratio[2];
+  BYTES zero[2];  // of 16 bits, in pairs of vectors
   BYTES residual_ratio[2];
+  struct CURVE_COLUMNS curve[2];
   BYTES low, high;
   FLOATS inverse[4];
   FLOATS residual_scale[4];
@@ -55,6 +59,8 @@ struct NAME(line) {
   ptrdiff_t y_width;
   // The line itself: sweeps work on a copy, whose members no store to y can change.
   const struct NAME(line) * whole;
+  // Curve and ramp: scaled sums of pixels, two vectors of 16 bits for each.
+  BYTES *kept;
 };
 
 // 32-bit elements [n] in the order of the sums: vector q. Reads up to 12 bytes too many.
@@ -69,10 +75,10 @@ INLINE BYTES NAME(ordered)(const void *p, int q, ptrdiff_t n) {
 }
 
 // 16-bit elements of all channels from p on in the order of packed sums: vector h of 2.
-INLINE BYTES NAME(ordered_words)(const int16_t *p, int h) {
+INLINE BYTES NAME(ordered_words)(const void *p, int h) {
   __m128i part[4];
   UNROLL for (int l = 0; l < 4; l++) {
-    part[l] = l < LANES ? _mm_loadu_si128((const __m128i *)(p + 16 * l + 8 * h))
+    part[l] = l < LANES ? _mm_loadu_si128((const __m128i *)p + 2 * l + h)
                         : _mm_setzero_si128();
   }
   return COMBINE(part[0], part[1], part[2], part[3]);
@@ -98,11 +104,15 @@ INLINE void NAME(read_columns)(
     to->low = LOAD(s->low + c);
     to->high = LOAD(s->high + c);
   }
-  if (s->kind == APUS_STORE_CURVE) {
+  if (s->kind >= APUS_STORE_CURVE) {
     UNROLL for (int h = 0; h < 2; h++) {
-      to->zero[h] = NAME(ordered_words)(s->level + c, h);
-      to->ratio[h] = NAME(ordered_words)(s->ratio + c, h);
+      to->curve[h].level = NAME(ordered_words)(s->level + c, h);
+      to->curve[h].ratio = NAME(ordered_words)(s->ratio + c, h);
       to->residual_ratio[h] = NAME(ordered_words)(s->residual_ratio + c, h);
+      if (s->kind != APUS_STORE_RAMP) continue;
+      to->curve[h].reach = NAME(ordered_words)(s->reach + c, h);
+      to->curve[h].lift = NAME(ordered_words)(s->lift + c, h);
+      to->curve[h].near = NAME(ordered_words)(s->near + c, h);
     }
   }
 }
@@ -171,35 +181,9 @@ static __attribute__((noinline)) void NAME(finish)(
   STORE((uint8_t *)s->y + to, NAME(bytes)(v, line->columns->zero), line->n);
 }
 
-// The curve store of a pixel's scaled sums.
-INLINE BYTES NAME(curve)(
-    const struct NAME(line) * line, const struct NAME(columns) * columns, ptrdiff_t ox,
-    const FLOATS *v) {
-  const struct apus_quantized_store *s = &line->d->store;
-  BYTES t[2];
-  UNROLL for (int h = 0; h < 2; h++) {
-    t[h] = OP(packs_epi32)(OP(cvtps_epi32)(v[2 * h]), OP(cvtps_epi32)(v[2 * h + 1]));
-  }
-  CURVE(s->curve, t);
-  UNROLL for (int h = 0; h < 2; h++) {
-    t[h] = OP(adds_epi16)(OP(mulhrs_epi16)(t[h], columns->ratio[h]), columns->zero[h]);
-  }
-  if (s->residual) {
-    const ptrdiff_t pixel = line->oy * line->y_width + ox;
-    const uint8_t *from =
-        (const uint8_t *)s->residual + pixel * line->d->residual_pixel + line->c;
-    const BYTES none = OP(set1_epi8)(0), bytes = LOAD(from);
-    // 256 q, then 128 q.
-    const BYTES low = OP(srli_epi16)(OP(unpacklo_epi8)(none, bytes), 1);
-    const BYTES high = OP(srli_epi16)(OP(unpackhi_epi8)(none, bytes), 1);
-    t[0] = OP(adds_epi16)(t[0], OP(mulhrs_epi16)(low, columns->residual_ratio[0]));
-    t[1] = OP(adds_epi16)(t[1], OP(mulhrs_epi16)(high, columns->residual_ratio[1]));
-  }
-  const __m128i fraction = _mm_cvtsi32_si128((int)s->fraction);
-  return OP(packus_epi16)(OP(sra_epi16)(t[0], fraction), OP(sra_epi16)(t[1], fraction));
-}
+#include "curve.h"
 
-// Stores the sums of output pixel ox; `kind` is a constant.
+// Stores the sums of output pixel ox; `kind` is a constant, that of the curve for the ramp, too.
 INLINE void NAME(put)(
     const struct NAME(line) * line, const int kind, ptrdiff_t ox, const BYTES *sums) {
   if (kind != APUS_STORE_GENERAL) {
@@ -210,7 +194,14 @@ INLINE void NAME(put)(
       v[q] = OP(mul_ps)(OP(cvtepi32_ps)(sums[q]), columns->multiplier[q]);
     }
     if (kind == APUS_STORE_CURVE) {
-      STORE(line->y + ox * line->y_pixel, NAME(curve)(line, columns, ox, v), line->n);
+      const ptrdiff_t place = ox % KEPT;
+      UNROLL for (int h = 0; h < 2; h++) {
+        line->kept[2 * place + h] =
+            OP(packs_epi32)(OP(cvtps_epi32)(v[2 * h]), OP(cvtps_epi32)(v[2 * h + 1]));
+      }
+      if (place == KEPT - 1 || ox + 1 == line->y_width) {
+        NAME(store_kept)(line->whole, ox - place, ox + 1);
+      }
       return;
     }
     BYTES y = NAME(bytes)(v, columns->zero);
@@ -372,12 +363,12 @@ INLINE void NAME(sweep)(
   }
 }
 
-#define SWEEP(name, k, stride)                                                          \
-  static __attribute__((noinline)) void NAME(name)(                                     \
-      const struct NAME(line) * line, uint32_t kind) {                                  \
-    if (kind == APUS_STORE_DIRECT) NAME(sweep)(line, APUS_STORE_DIRECT, k, k, stride);  \
+#define SWEEP(name, k, stride)                                                            \
+  static __attribute__((noinline)) void NAME(name)(                                       \
+      const struct NAME(line) * line, uint32_t kind) {                                    \
+    if (kind == APUS_STORE_DIRECT) NAME(sweep)(line, APUS_STORE_DIRECT, k, k, stride);    \
     else if (kind == APUS_STORE_CURVE) NAME(sweep)(line, APUS_STORE_CURVE, k, k, stride); \
-    else NAME(sweep)(line, APUS_STORE_GENERAL, k, k, stride);                           \
+    else NAME(sweep)(line, APUS_STORE_GENERAL, k, k, stride);                             \
   }
 SWEEP(line_3_1, 3, 1)
 SWEEP(line_3_2, 3, 2)
@@ -401,13 +392,14 @@ static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t 
   struct NAME(columns) columns;
   NAME(read_columns)(&columns, d, c, n);
   const ptrdiff_t groups = (d->kernel_height + 3) / 4;
+  BYTES kept[2 * KEPT];
   struct NAME(line) line = {
-      .d = d, .columns = &columns, .c = c, .n = n, .padding = d->padding + c,
+      .kept = kept, .d = d, .columns = &columns, .c = c, .n = n, .padding = d->padding + c,
       .y_pixel = d->y_pixel, .y_width = d->y_width, .whole = &line};
   line.weights = d->weights + c / 64 * groups * d->kernel_width * 256 + c % 64;
   for (line.oy = d->first_line; line.oy < d->first_line + d->line_count; line.oy++) {
     line.y = (uint8_t *)d->store.y + line.oy * d->y_width * d->y_pixel + c;
-    run(&line, d->store.kind);
+    run(&line, d->store.kind == APUS_STORE_RAMP ? APUS_STORE_CURVE : d->store.kind);
   }
 }
 
@@ -415,3 +407,4 @@ static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t 
 #undef UNROLL
 #undef NOT_HELD
 #undef RING
+#undef KEPT

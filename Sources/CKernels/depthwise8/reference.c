@@ -17,7 +17,7 @@ static void finish(const struct apus_depthwise8 *d, int32_t sum, ptrdiff_t pixel
   const struct apus_quantized_store *s = &d->store;
   const ptrdiff_t to = pixel * d->y_pixel + c;
   float v = (float)sum * s->multiplier[c];
-  if (s->kind == APUS_STORE_CURVE) {
+  if (s->kind >= APUS_STORE_CURVE) {
     const uint8_t *added =
         s->residual ? (const uint8_t *)s->residual + pixel * d->residual_pixel + c : NULL;
     ((uint8_t *)s->y)[to] = apus_curve_byte(s, nearest(v), (size_t)c, added);

@@ -8,14 +8,15 @@
 #include <immintrin.h>
 
 #include "../math/math_avx2.h"
+#include "../quantized/curve_avx2.h"
 #include "../math/math_avx512.h"
 #include "../quantized/curve_avx512.h"
 #include "depthwise8.h"
 
 static inline __attribute__((always_inline)) void curve_vectors(
-    const struct apus_curve *curve, __m512i *t) {
-  const struct apus_curve_avx512 held = apus_hold_curve_avx512(curve);
-  for (int h = 0; h < 2; h++) t[h] = apus_curve_avx512(&held, t[h]);
+    const struct apus_curve_avx512 *held, const struct apus_curve_columns_avx512 *columns,
+    __m512i *t, const int ramp) {
+  for (int h = 0; h < 2; h++) t[h] = apus_curve_avx512(held, columns + h, t[h], ramp);
 }
 
 #define NAME(name) name##_zmm
@@ -32,7 +33,10 @@ static inline __attribute__((always_inline)) void curve_vectors(
 #define DOT(sum, x, w) _mm512_dpbusd_epi32(sum, x, w)
 #define STORE(p, v, n) \
   _mm512_mask_storeu_epi8(p, (n) >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n)) - 1, v)
-#define CURVE(curve, t) curve_vectors(curve, t)
+#define CURVE_COLUMNS apus_curve_columns_avx512
+#define CURVE_HELD struct apus_curve_avx512
+#define HOLD(curve) apus_hold_curve_avx512(curve)
+#define CURVE(held, columns, t, ramp) curve_vectors(&held, columns, t, ramp)
 #include "generic.h"
 
 #undef NAME
@@ -47,13 +51,23 @@ static inline __attribute__((always_inline)) void curve_vectors(
 #undef DOT
 #undef STORE
 #undef CURVE
+#undef CURVE_HELD
+#undef HOLD
+#undef CURVE_COLUMNS
+
+static inline __attribute__((always_inline)) __m512i joined(__m256i low, __m256i high) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
 
 // Both vectors at once.
 static inline __attribute__((always_inline)) void curve_pair(
-    const struct apus_curve *curve, __m256i *t) {
-  const struct apus_curve_avx512 held = apus_hold_curve_avx512(curve);
-  const __m512i both = apus_curve_avx512(
-      &held, _mm512_inserti64x4(_mm512_castsi256_si512(t[0]), t[1], 1));
+    const struct apus_curve_avx512 *held, const struct apus_curve_columns_avx2 *columns,
+    __m256i *t, const int ramp) {
+  const struct apus_curve_columns_avx512 own = {
+      joined(columns[0].ratio, columns[1].ratio), joined(columns[0].level, columns[1].level),
+      joined(columns[0].reach, columns[1].reach), joined(columns[0].lift, columns[1].lift),
+      joined(columns[0].near, columns[1].near)};
+  const __m512i both = apus_curve_avx512(held, &own, joined(t[0], t[1]), ramp);
   t[0] = _mm512_castsi512_si256(both);
   t[1] = _mm512_extracti64x4_epi64(both, 1);
 }
@@ -62,7 +76,11 @@ static inline __attribute__((always_inline)) void curve_pair(
 #define DOT(sum, x, w) _mm256_dpbusd_epi32(sum, x, w)
 #include "ymm_avx2.h"
 #undef CURVE
-#define CURVE(curve, t) curve_pair(curve, t)
+#undef CURVE_HELD
+#undef HOLD
+#define CURVE_HELD struct apus_curve_avx512
+#define HOLD(curve) apus_hold_curve_avx512(curve)
+#define CURVE(held, columns, t, ramp) curve_pair(&held, columns, t, ramp)
 #undef STORE
 #define STORE(p, v, n) \
   _mm256_mask_storeu_epi8(p, (n) >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (n)) - 1, v)

@@ -10,7 +10,7 @@
 //   GEMM8_TILES          TILE(rows, panels) for all tiles
 //   GEMM8_MULTIPLY(...)  acc[rows][vectors] += A × B for four elements of K, see x86_avx512vnni.c
 //   GEMM8_STORE(...)     the direct store of a tile
-//   GEMM8_CURVE(...)     its curve store
+//   GEMM8_CURVE(...)     its curve store; its ramp store, where the last argument is 1
 //   GEMM8_FINISH(g)      the function that stores a tile otherwise: finish_tile, or a faster one
 //   GEMM8_FAST(g)        whether GEMM8_FAST_FINISH(...) stores strided tiles instead
 //   MATH                 the names of math_<isa>.h
@@ -56,8 +56,11 @@ struct block {
   _Alignas(64) int16_t zero[64];
   _Alignas(64) int16_t ratio[64];
   _Alignas(64) int16_t residual_ratio[64];
+  _Alignas(64) int16_t reach[64];
+  _Alignas(64) int16_t lift[64];
+  _Alignas(64) int16_t near[64];
   finish_function finish;  // where the store is not direct
-  int fast;                // a strided tile takes the fast finish
+  int fast;                // a strided tile takes the fast finish, of which there may be some
   size_t next;             // bytes of weights behind its own that the next block reads
   size_t fetched;          // of them
 };
@@ -225,7 +228,9 @@ INLINE void GEMM8(tile)(
   if (g->store.kind == APUS_STORE_DIRECT) {
     GEMM8_STORE(block, at, acc, rows, panels, strided);
   } else if (g->store.kind == APUS_STORE_CURVE) {
-    GEMM8_CURVE(block, at, acc, rows, panels, strided);
+    GEMM8_CURVE(block, at, acc, rows, panels, strided, 0);
+  } else if (g->store.kind == APUS_STORE_RAMP) {
+    GEMM8_CURVE(block, at, acc, rows, panels, strided, 1);
   } else if (strided && block->fast) {
     GEMM8_FAST_FINISH(block, at, acc, rows, panels);
   } else {

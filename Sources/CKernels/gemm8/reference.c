@@ -25,7 +25,7 @@ static float residual(const struct apus_quantized_store *s, ptrdiff_t at, size_t
 static void finish(
     const struct apus_quantized_store *s, int32_t sum, size_t n, ptrdiff_t to, ptrdiff_t from) {
   float v = (float)sum * s->multiplier[n];
-  if (s->kind == APUS_STORE_CURVE) {
+  if (s->kind >= APUS_STORE_CURVE) {
     const uint8_t *added = s->residual ? (const uint8_t *)s->residual + from : NULL;
     ((uint8_t *)s->y)[to] = apus_curve_byte(s, nearest(v), n, added);
     return;

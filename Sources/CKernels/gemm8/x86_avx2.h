@@ -24,19 +24,19 @@ static inline __attribute__((always_inline)) void store_tile(
     const int strided);
 static inline __attribute__((always_inline)) void curve_tile(
     const struct block *block, const struct rows *at, __m256i (*acc)[2], const int rows,
-    const int strided);
+    const int strided, const int ramp);
 #define GEMM8_FINISH(g) GEMM8(finish_tile)
 #define GEMM8_FAST(g) 0
 #define GEMM8_FAST_FINISH(block, at, acc, rows, panels) (void)0
 #define GEMM8_STORE(block, at, acc, rows, panels, strided) \
   store_tile(block, at, acc, rows, strided)
-#define GEMM8_CURVE(block, at, acc, rows, panels, strided) \
-  curve_tile(block, at, acc, rows, strided)
+#define GEMM8_CURVE(block, at, acc, rows, panels, strided, ramp) \
+  curve_tile(block, at, acc, rows, strided, ramp)
 
 #include "generic.h"
 
 // 16 words in the order in which two vectors of sums are packed.
-static inline __attribute__((always_inline)) void order_words(int16_t *to, const int16_t *from) {
+static inline __attribute__((always_inline)) void order_words(int16_t *to, const void *from) {
   const __m256i words = _mm256_loadu_si256((const __m256i *)from);
   _mm256_store_si256((__m256i *)to, _mm256_permute4x64_epi64(words, 0xd8));
 }
@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void order_words(int16_t *to, const
 static void GEMM8(prepare_columns)(struct block *block, size_t panels) {
   (void)panels;
   const struct apus_quantized_store *s = &block->g->store;
-  if (s->kind != APUS_STORE_CURVE) {
+  if (s->kind < APUS_STORE_CURVE) {
     const int32_t *zero = s->zero + block->column;
     _mm256_store_si256(
         (__m256i *)block->zero, _mm256_packs_epi32(LOAD_SUMS(zero), LOAD_SUMS(zero + 8)));
@@ -53,6 +53,10 @@ static void GEMM8(prepare_columns)(struct block *block, size_t panels) {
   order_words(block->zero, s->level + block->column);
   order_words(block->ratio, s->ratio + block->column);
   order_words(block->residual_ratio, s->residual_ratio + block->column);
+  if (s->kind != APUS_STORE_RAMP) return;
+  order_words(block->reach, s->reach + block->column);
+  order_words(block->lift, s->lift + block->column);
+  order_words(block->near, s->near + block->column);
 }
 
 // A row's sums, scaled, as 16 bits in the order of `zero`.
@@ -123,18 +127,22 @@ static inline __attribute__((always_inline)) __m128i residual_bytes(
 // The curve store, two rows at a time.
 static inline __attribute__((always_inline)) void curve_tile(
     const struct block *block, const struct rows *at, __m256i (*acc)[2], const int rows,
-    const int strided) {
+    const int strided, const int ramp) {
   const struct apus_quantized_store *s = &block->g->store;
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  const __m256i level = _mm256_load_si256((const __m256i *)block->zero);
-  const __m256i ratio = _mm256_load_si256((const __m256i *)block->ratio);
+  const struct apus_curve_columns_avx2 columns = {
+      _mm256_load_si256((const __m256i *)block->ratio),
+      _mm256_load_si256((const __m256i *)block->zero),
+      _mm256_load_si256((const __m256i *)block->reach),
+      _mm256_load_si256((const __m256i *)block->lift),
+      _mm256_load_si256((const __m256i *)block->near)};
+  const struct apus_curve_columns_avx2 *const both[2] = {&columns, &columns};
   const __m128i fraction = _mm_cvtsi32_si128((int)s->fraction);
   UNROLL for (int i = 0; i < rows; i += 2) {
     const int row[2] = {i, i + 1 < rows ? i + 1 : i};
     __m256i half[2] = {scaled_words(block, acc[row[0]]), scaled_words(block, acc[row[1]])};
-    apus_curve_avx2(s->curve, half);
+    apus_curve_avx2(s->curve, both, half, ramp);
     UNROLL for (int q = 0; q < 2; q++) {
-      half[q] = _mm256_adds_epi16(_mm256_mulhrs_epi16(half[q], ratio), level);
       if (s->residual) {
         const __m128i bytes = residual_bytes(block, at, row[q], strided);
         // In the order of packed sums, times 128.

@@ -54,19 +54,21 @@ static inline __attribute__((always_inline)) __m512i broadcast_four(const uint8_
   } while (0)
 
 #define GEMM8_FINISH(g) choose_finish(g)
-#define GEMM8_FAST(g) adds_in_registers(g)
-#define GEMM8_FAST_FINISH(block, at, acc, rows, panels) add_tile(block, at, acc, rows, panels)
+#define GEMM8_FAST(g) choose_fast(g)
+#define GEMM8_FAST_FINISH(block, at, acc, rows, panels)                          \
+  (block->fast == PLAIN_REALS ? real_tile(block, at, acc, rows, panels)          \
+                              : add_tile(block, at, acc, rows, panels))
 #define GEMM8_STORE(block, at, acc, rows, panels, strided) \
   store_tile(block, at, acc, rows, panels, strided)
-#define GEMM8_CURVE(block, at, acc, rows, panels, strided) \
-  curve_tile(block, at, acc, rows, panels, strided)
+#define GEMM8_CURVE(block, at, acc, rows, panels, strided, ramp) \
+  curve_tile(block, at, acc, rows, panels, strided, ramp)
 
 struct block;
 struct rows;
 static void prepare_columns_avx512vnni(struct block *block, size_t panels);
 static inline __attribute__((always_inline)) void curve_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
-    const int rows, const int panels, const int strided);
+    const int rows, const int panels, const int strided, const int ramp);
 static inline __attribute__((always_inline)) void store_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels, const int strided);
@@ -74,7 +76,11 @@ typedef void (*finish_function)(
     const struct block *, const struct rows *, const int32_t *sums, size_t rows, size_t panels,
     int strided);
 static finish_function choose_finish(const struct apus_gemm8 *g);
-static int adds_in_registers(const struct apus_gemm8 *g);
+static int choose_fast(const struct apus_gemm8 *g);
+enum { PLAIN_REALS = 2 };
+static inline __attribute__((always_inline)) void real_tile(
+    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
+    const int rows, const int panels);
 static inline __attribute__((always_inline)) void add_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels);
@@ -126,13 +132,17 @@ static void order_columns(int16_t *to, const void *from, int wide, size_t column
 
 static void prepare_columns_avx512vnni(struct block *block, size_t panels) {
   const struct apus_quantized_store *s = &block->g->store;
-  if (s->kind != APUS_STORE_CURVE) {
+  if (s->kind < APUS_STORE_CURVE) {
     order_columns(block->zero, s->zero, 1, block->column, (int)panels);
     return;
   }
   order_columns(block->zero, s->level, 0, block->column, (int)panels);
   order_columns(block->ratio, s->ratio, 0, block->column, (int)panels);
   order_columns(block->residual_ratio, s->residual_ratio, 0, block->column, (int)panels);
+  if (s->kind != APUS_STORE_RAMP) return;
+  order_columns(block->reach, s->reach, 0, block->column, (int)panels);
+  order_columns(block->lift, s->lift, 0, block->column, (int)panels);
+  order_columns(block->near, s->near, 0, block->column, (int)panels);
 }
 
 // The bounds of the panels, repeated where several rows are stored together.
@@ -258,10 +268,19 @@ static inline __attribute__((always_inline)) __m512i residual_bytes(
   return _mm512_permutexvar_epi32(order, bytes);
 }
 
+// Half h of the columns in the order of packed sums.
+static inline __attribute__((always_inline)) struct apus_curve_columns_avx512 curve_columns(
+    const struct block *block, const int h) {
+  return (struct apus_curve_columns_avx512){
+      _mm512_load_si512(block->ratio + 32 * h), _mm512_load_si512(block->zero + 32 * h),
+      _mm512_load_si512(block->reach + 32 * h), _mm512_load_si512(block->lift + 32 * h),
+      _mm512_load_si512(block->near + 32 * h)};
+}
+
 // The curve store. Sums become 16 bits first: that frees the registers for the curve.
 static inline __attribute__((always_inline)) void curve_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
-    const int rows, const int panels, const int strided) {
+    const int rows, const int panels, const int strided, const int ramp) {
   const struct target target = make_target(block, at, panels, strided);
   const struct apus_quantized_store *s = &block->g->store;
   const float *multiplier = s->multiplier + block->column;
@@ -285,9 +304,8 @@ static inline __attribute__((always_inline)) void curve_tile(
   const __m128i fraction = _mm_cvtsi32_si128((int)s->fraction);
   UNROLL for (int i = 0; i < groups; i++) {
     UNROLL for (int h = 0; h < 2; h++) {
-      t[i][h] = apus_curve_scaled_avx512(
-          apus_curve_avx512(&curve, t[i][h]), _mm512_load_si512(block->ratio + 32 * h),
-          _mm512_load_si512(block->zero + 32 * h));
+      const struct apus_curve_columns_avx512 columns = curve_columns(block, h);
+      t[i][h] = apus_curve_avx512(&curve, &columns, t[i][h], ramp);
     }
     if (added) {
       const __m512i none = _mm512_setzero_si512();
@@ -305,120 +323,7 @@ static inline __attribute__((always_inline)) void curve_tile(
   }
 }
 
-// The general store to bytes where the function is a clamp and the residual, if any, bytes.
-struct clamp {
-  struct apus_quantized_store s;
-  size_t column;
-  uint64_t some;         // the columns that exist
-  const uint8_t *added;  // the residual's first column
-  __m512 low, high;
-};
-
-static inline __attribute__((always_inline)) struct clamp make_clamp(const struct block *block) {
-  const struct apus_quantized_store s = block->g->store;
-  const float infinity = __builtin_inff();
-  const uint32_t function = s.activation.function;
-  return (struct clamp){
-      s, block->column, ~0ull >> (64 - block->columns),
-      (const uint8_t *)s.residual + (ptrdiff_t)block->column,
-      _mm512_set1_ps(
-          function == APUS_RELU ? 0.0f : function == APUS_CLIP ? s.activation.alpha : -infinity),
-      _mm512_set1_ps(function == APUS_CLIP ? s.activation.beta : infinity)};
-}
-
-// The sums of a panel as integers of y without the zero point; the residual's row lies at `from`.
-// `residual` is a constant, 0: none, 1: before the function, 2: after it.
-static inline __attribute__((always_inline)) __m512i clamp_sums(
-    const struct clamp *c, __m512i sums, const int panel, ptrdiff_t from, const int residual) {
-  const size_t n = c->column + 16 * (size_t)panel;
-  __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(c->s.multiplier + n));
-  __m512 other = _mm512_setzero_ps();
-  if (residual) {
-    const __m128i bytes =
-        _mm_maskz_loadu_epi8((__mmask16)(c->some >> (16 * panel)), c->added + from + 16 * panel);
-    const __m512i centred = _mm512_sub_epi32(
-        _mm512_cvtepu8_epi32(bytes), _mm512_loadu_si512(c->s.residual_zero + n));
-    other = _mm512_mul_ps(_mm512_cvtepi32_ps(centred), _mm512_loadu_ps(c->s.residual_scale + n));
-  }
-  if (residual == 1) x = _mm512_add_ps(x, other);
-  // The operands' order keeps a NaN, as the functions do.
-  x = _mm512_min_ps(c->high, _mm512_max_ps(c->low, x));
-  if (residual == 2) x = _mm512_add_ps(x, other);
-  x = _mm512_mul_ps(x, _mm512_loadu_ps(c->s.inverse + n));
-  // What is too small, and a NaN, becomes the least integer and so saturates downwards.
-  return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1048576.0f), x));
-}
-
-// A strided tile with a residual before the function, from registers.
-static inline __attribute__((always_inline)) void add_tile(
-    const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
-    const int rows, const int panels) {
-  const struct target target = make_target(block, at, panels, 1);
-  const struct clamp c = make_clamp(block);
-  const ptrdiff_t step = block->g->residual_pixel;
-  UNROLL for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
-    __m512i v[4];
-    UNROLL for (int q = 0; q < (panels == 3 ? 3 : 4); q++) {
-      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
-      v[q] = clamp_sums(&c, acc[row][panel], panel, at->residual[0] + row * step, 1);
-    }
-    if (panels == 3) v[3] = v[0];
-    put(&target, narrow(v, block->zero), i, rows, panels, 1);
-  }
-}
-
-static inline __attribute__((always_inline)) void clamp_rows(
-    const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
-    const int panels, const int residual, const int strided) {
-  const struct target target = make_target(block, at, panels, strided);
-  const struct clamp c = make_clamp(block);
-  const ptrdiff_t step = block->g->residual_pixel;
-  for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
-    __m512i v[4];
-    UNROLL for (int q = 0; q < (panels == 3 ? 3 : 4); q++) {
-      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
-      v[q] = clamp_sums(
-          &c, _mm512_load_si512(sums + 16 * (row * panels + panel)), panel,
-          strided ? at->residual[0] + row * step : at->residual[row], residual);
-    }
-    if (panels == 3) v[3] = v[0];
-    put(&target, narrow(v, block->zero), i, rows, panels, strided);
-  }
-}
-
-static __attribute__((noinline)) void clamp_tile(
-    const struct block *block, const struct rows *at, const int32_t *sums, size_t rows,
-    size_t panels, int strided) {
-  const struct apus_quantized_store *s = &block->g->store;
-  const unsigned residual = s->residual ? s->residual_last ? 2 : 1 : 0;
-  switch ((panels * 3 + residual) * 2 + (unsigned)strided) {
-#define CASE(panels, residual, strided)                                \
-  case (panels * 3 + residual) * 2 + strided:                          \
-    clamp_rows(block, at, sums, (int)rows, panels, residual, strided); \
-    break;
-#define CASES(panels)                                                  \
-  CASE(panels, 0, 0) CASE(panels, 1, 0) CASE(panels, 2, 0)             \
-  CASE(panels, 0, 1) CASE(panels, 1, 1) CASE(panels, 2, 1)
-    CASES(1) CASES(2) CASES(3) CASES(4)
-#undef CASE
-#undef CASES
-    default: break;
-  }
-}
-
-static finish_function choose_finish(const struct apus_gemm8 *g) {
-  const struct apus_quantized_store *s = &g->store;
-  const int bytes =
-      s->y_type == APUS_UINT8 && !(s->residual && s->residual_type != APUS_UINT8);
-  return bytes && s->activation.function <= APUS_CLIP ? clamp_tile : finish_tile_avx512vnni;
-}
-
-// Before and after the identity are one.
-static int adds_in_registers(const struct apus_gemm8 *g) {
-  const struct apus_quantized_store *s = &g->store;
-  return choose_finish(g) == clamp_tile && s->residual &&
-         (!s->residual_last || s->activation.function == APUS_IDENTITY);
-}
+#include "simple_avx512.h"
 
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,4 @@
-// The curve store of quantized.h on 32 elements, AVX2. Include it inside the file's
+// The curve and ramp stores of quantized.h on 32 elements, AVX2. Include it inside the file's
 // `#pragma clang attribute push` of that target.
 //
 // A shuffle looks up in 16 bytes and gives 0 where the index's upper bit is set. Four of them, each
@@ -19,12 +19,28 @@ static inline __attribute__((always_inline)) __m256i apus_curve_bytes_avx2(
 #undef PART
 }
 
-// t -> f, in place; 16 elements in each of two vectors.
+// What belongs to the columns of 16 elements, in their order.
+struct apus_curve_columns_avx2 {
+  __m256i ratio, level, reach, lift, near;
+};
+
+// t -> g, without a residual, in place; 16 elements in each of two vectors. `ramp` is a constant.
 static inline __attribute__((always_inline)) void apus_curve_avx2(
-    const struct apus_curve *c, __m256i t[2]) {
+    const struct apus_curve *c, const struct apus_curve_columns_avx2 *const columns[2],
+    __m256i t[2], const int ramp) {
+  // i in the upper 6 bits, r below them.
+  __m256i place[2] = {t[0], t[1]};
+  if (ramp) {
+    for (int h = 0; h < 2; h++) {
+      const __m256i size = _mm256_min_epu16(_mm256_abs_epi16(t[h]), columns[h]->reach);
+      const __m256i u =
+          _mm256_mulhi_epu16(_mm256_mullo_epi16(size, columns[h]->lift), columns[h]->near);
+      place[h] = _mm256_slli_epi16(u, 1);
+    }
+  }
   // The upper 6 bits as unsigned bytes, each two vectors' lanes side by side as unpacking wants it.
   const __m256i i =
-      _mm256_packus_epi16(_mm256_srli_epi16(t[0], 10), _mm256_srli_epi16(t[1], 10));
+      _mm256_packus_epi16(_mm256_srli_epi16(place[0], 10), _mm256_srli_epi16(place[1], 10));
   __m256i index[4];
   for (int k = 0; k < 4; k++) {
     // What lies above the 16 entries saturates to 0x80 and more, what lies below is negative.
@@ -40,9 +56,12 @@ static inline __attribute__((always_inline)) void apus_curve_avx2(
   }
   for (int h = 0; h < 2; h++) {
     const __m256i r = _mm256_xor_si256(
-        _mm256_slli_epi16(t[h], 6), _mm256_set1_epi16((int16_t)0x8000));
+        _mm256_slli_epi16(place[h], 6), _mm256_set1_epi16((int16_t)0x8000));
     const __m256i p = _mm256_add_epi16(word[1][h], _mm256_mulhrs_epi16(r, word[2][h]));
-    t[h] = _mm256_add_epi16(word[0][h], _mm256_mulhrs_epi16(r, p));
+    const __m256i f = _mm256_add_epi16(word[0][h], _mm256_mulhrs_epi16(r, p));
+    __m256i g = _mm256_mulhrs_epi16(f, columns[h]->ratio);
+    if (ramp) g = _mm256_adds_epi16(_mm256_max_epi16(t[h], _mm256_setzero_si256()), g);
+    t[h] = _mm256_adds_epi16(g, columns[h]->level);
   }
 }
 
