@@ -4,6 +4,7 @@
 //   load_bytes(p, count), store_bytes(p, x, count)   exactly `count` bytes, all 16 from 16 on
 //   widen_bytes(x, parts)                            16 bytes as integers
 //   narrow_reals(x, zero)                            clamp(round(x) + zero, 0, 255)
+// and, where it has one, GATE_ROWS(c), a faster way to multiply all rows by the same numbers
 
 #include "../math/wide.h"
 
@@ -329,6 +330,13 @@ INLINE int is_bytes(uint32_t type, const struct apus_quantized_scale *s) {
   return type == APUS_UINT8 && !s->channels;
 }
 
+// Says whether bytes are multiplied by real numbers that are the same for every row.
+static inline __attribute__((unused)) int is_gate(const struct apus_quantized_binary *c) {
+  return c->function == APUS_MULTIPLY && c->activation.function == APUS_IDENTITY &&
+         is_bytes(c->a.type, &c->a.scale) && c->a.step && c->b.type == APUS_REAL && c->b.step &&
+         c->b.row == 0 && c->y.type == APUS_UINT8;
+}
+
 #define BINARY(f)                            \
   case f:                                    \
     if (!bytes) binary_rows(c, f, 0, 0);     \
@@ -342,6 +350,12 @@ void ISA_NAME(apus_quantized_binary)(const struct apus_quantized_binary *c) {
     linear_rows(c);
     return;
   }
+#ifdef GATE_ROWS
+  if (is_gate(c) && c->rows > 1) {
+    GATE_ROWS(c);
+    return;
+  }
+#endif
   const int bytes = is_bytes(c->a.type, &c->a.scale) && is_bytes(c->b.type, &c->b.scale) &&
                     is_bytes(c->y.type, &c->y.scale);
   const int plain = c->activation.function == APUS_IDENTITY;
