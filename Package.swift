@@ -51,7 +51,7 @@ let package = Package(
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CMedia"),
     .target(name: "CApus", cSettings: [.define("_GNU_SOURCE")]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CZip"),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
     .target(name: "CTurboJPEG"),
     .systemLibrary(
@@ -69,7 +69,7 @@ let package = Package(
     room("Planner", ["Tensors", "Instructions"]),
     room("ModelFile", ["Tensors", "Instructions", "Texts", "CLinux"]),
     room("Runtime", ["ModelFile", "Planner", "Instructions", "Tensors", "Kernels", "CLinux"]),
-    room("Archives", ["Tensors", "Files", "CZlib"]),
+    room("Archives", ["Tensors", "Files", "CZip"]),
     room(
       "Imaging",
       [

@@ -8,7 +8,7 @@
 set -eu
 
 swift=${SWIFT:-swift}
-packages='zlib1g-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
+packages='libzip-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
   libswscale-dev libwebp-dev libfreetype-dev fonts-dejavu-core pkg-config'
 test_packages='python3 python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad

@@ -48,27 +48,6 @@ package struct ReadableFile: ~Copyable {
   }
 }
 
-extension ReadableFile {
-  /// Fills `buffer` from `offset` on; returns fewer bytes only at the end. Leaves alone where the
-  /// next `read(into:)` begins. Not for pipes.
-  package func read(
-    at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(FileError) -> Int {
-    guard let base = buffer.baseAddress else { return 0 }
-    var count = 0
-    while count < buffer.count {
-      let got = pread(descriptor, base + count, buffer.count - count, off_t(offset + count))
-      if got == 0 { break }
-      if got < 0 {
-        if errno == EINTR { continue }
-        throw FileError.reading(path, errno)
-      }
-      count += got
-    }
-    return count
-  }
-}
-
 /// Reading small files whole.
 package enum FileContents {
   /// Returns the bytes of the file at `path`, at most `limit` of them.

@@ -4,7 +4,7 @@ import Testing
 /// imports import.
 private let table: [String: Set<String>] = [
   // C.
-  "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZlib": [], "CTurboJPEG": [],
+  "CKernels": [], "CLinux": [], "CMedia": [], "CApus": [], "CZip": [], "CTurboJPEG": [],
   "CFreeType": [], "CFFmpeg": [], "CWebP": [],
   // What a device needs.
   "Tensors": [],
@@ -15,7 +15,7 @@ private let table: [String: Set<String>] = [
   "Planner": ["Tensors", "Instructions"],
   "ModelFile": ["Tensors", "Instructions", "Files", "Texts", "CLinux"],
   "Runtime": ["ModelFile", "Planner", "Instructions", "CLinux"],
-  "Archives": ["Tensors", "Files", "CZlib"],
+  "Archives": ["Tensors", "Files", "CZip"],
   "Imaging": [
     "Tensors", "Kernels", "CKernels", "ModelFile", "Files", "CMedia",
   ],
