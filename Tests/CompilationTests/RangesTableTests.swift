@@ -23,6 +23,7 @@ import Testing
     let names = [
       "images", "/model.0/conv/Conv_output_0", "a name", "say \"x\"", "back\\slash", "#1", "tab\t",
       "method:", "zwölf", "line\nbreak", "\u{2028}", "", "infinite", "channels", "a#b",
+      "#\u{355}mark", "\u{600}:",
     ]
     for (index, name) in names.enumerated() {
       let high = numbers[index % numbers.count]

@@ -10,8 +10,9 @@ enum RangesSyntax {
 
   /// A name as it stands in a table: in quotes where it would otherwise be misread.
   static func quoted(_ name: String) -> String {
+    // By scalars, as the reader goes: a combining mark makes another character of a "#".
     let isPlain =
-      !name.isEmpty && !name.hasPrefix("#") && !name.hasSuffix(":")
+      !name.isEmpty && name.unicodeScalars.first != "#" && name.unicodeScalars.last != ":"
       && name.unicodeScalars.allSatisfy {
         !$0.properties.isWhitespace && $0 != "\"" && $0 != "\\"
           && $0.properties.generalCategory != .control
@@ -71,8 +72,8 @@ struct RangesLine {
     guard index < scalars.count, scalars[index] != "#" else { return nil }
     let isQuoted = scalars[index] == "\""
     guard var name = try word() else { return nil }
-    if !isQuoted, name.hasSuffix(":") {
-      name.removeLast()
+    if !isQuoted, name.unicodeScalars.last == ":" {
+      name.unicodeScalars.removeLast()
       isSetting = true
     }
     guard !name.isEmpty || !isSetting else { throw error("a setting without a name") }
