@@ -67,12 +67,12 @@ import Testing
       convolution.residualAfterActivation = setup.residualLast
     }
 
-    /// The method that `prepare` chooses.
+    /// The method that `prepare` chooses; nil: the direct one.
     func method(isas: Set<ISA>, parts: Int = 1) throws -> String? {
       var copy = convolution
       var preparation = rig.preparation(isas: isas, parts: parts)
       try copy.prepare(&preparation)
-      return copy.method
+      return copy.method.hasPrefix("winograd") ? copy.method : nil
     }
 
     /// What is wrong with the results; nil: nothing.
@@ -87,6 +87,7 @@ import Testing
         for i in want.indices { want[i] += added[i] }
       }
       setup.activation.apply(to: &want)
+      let activated = want
       if setup.hasResidual && setup.residualLast {
         for i in want.indices { want[i] += added[i] }
       }
@@ -96,7 +97,9 @@ import Testing
       let largest = Float(magnitudes.max() ?? 0)
       for i in y.indices {
         var tolerance = largest * (isRounded ? 0x1p-7 : 0x1p-16) + 0x1p-20
-        if setup.y == .bfloat16 { tolerance += abs(want[i]) * 0x1p-8 }
+        // Functions of results that become bfloat16 are rough (`fast.h`); a residual may leave little
+        // of them.
+        if setup.y == .bfloat16 { tolerance += abs(activated[i]) * 0x1p-10 + abs(want[i]) * 0x1p-8 }
         if !(abs(y[i] - want[i]) <= tolerance) {
           return "y[\(i)] = \(y[i]), expected \(want[i]) ± \(tolerance)"
         }
