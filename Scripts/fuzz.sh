@@ -39,6 +39,15 @@ case $target in
           --precision "$precision" --no-proof >"$seeds/../log" 2>&1 || true
       done
     done
+    # With all that a file can hold besides: processing, self-tests, proof, calibration.
+    fixtures=Tests/Fixtures/exporters
+    "$apus" compile $fixtures/yolov5-legacy11.onnx -o "$seeds/detector.apus" --postprocess \
+      yolov8:score=0.3 --preprocess size=48x48,resize=letterbox,pad=114,raw-scale=1 \
+      >"$seeds/../log" 2>&1
+    "$apus" compile $fixtures/efficientnet-legacy17.onnx -o "$seeds/classifier.apus" \
+      --precision int8 --calibrate-random 2 --preprocess \
+      mean=0.485/0.456/0.406,std=0.229/0.224/0.225 --postprocess classification:max=5 \
+      >"$seeds/../log" 2>&1
     ;;
 esac
 exec "$program" "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \

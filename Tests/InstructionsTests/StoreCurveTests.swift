@@ -139,7 +139,8 @@ import Testing
     }
   }
 
-  @Test func `large results and very different columns are ramps`() throws {
+  @Test func `large results and very different columns stay close, too`() throws {
+    var ramps = 0
     for example in StoreCurveTests.examples
     where StoreCurve.Form.ramp.suits(example.activation) {
       for (high, spread) in [(60.0, 20.0), (400, 1), (400, 60), (5000, 40)] {
@@ -147,12 +148,14 @@ import Testing
         for range in spread > 1 ? [10] : [10, 1.2 * high] {
           let (error, form) = try results(
             example, high: high, spread: spread, range: range, residual: false)
+          ramps += form == .ramp ? 1 : 0
           #expect(
-            form == .ramp && error <= 0.5 + CurveColumns.errorLimit,
+            form != nil && error <= 0.5 + CurveColumns.errorLimit,
             "\(example.testDescription) up to \(high), spread \(spread): \(error)")
         }
       }
     }
+    #expect(ramps > 0, "none is a ramp")
   }
 
   @Test func `leaves alone what it cannot do well`() {

@@ -97,8 +97,8 @@ import Testing
       let largest = Float(magnitudes.max() ?? 0)
       for i in y.indices {
         var tolerance = largest * (isRounded ? 0x1p-7 : 0x1p-16) + 0x1p-20
-        // Functions of results that become bfloat16 are rough (`fast.h`); a residual may leave little
-        // of them.
+        // Functions of results that become bfloat16 are rough (`fast.h`); a residual may leave
+        // little of them.
         if setup.y == .bfloat16 { tolerance += abs(activated[i]) * 0x1p-10 + abs(want[i]) * 0x1p-8 }
         if !(abs(y[i] - want[i]) <= tolerance) {
           return "y[\(i)] = \(y[i]), expected \(want[i]) ± \(tolerance)"

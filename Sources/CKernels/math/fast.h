@@ -12,8 +12,8 @@
 //   ROUGH_INVERSE(x)        the same, error below 2^-11
 //   ROUGH_EXP2(x)           2^x, error below 2^-13, for any x but a NaN
 //
-// Errors, relative: 4e-7, and 7e-7 for results below 1e-7; the functions in `rough`, for results that are rounded to bfloat16,
-// 2^-11. An infinity is a number like any other; a NaN stays.
+// Errors, relative: 4e-7, and 7e-7 for results below 1e-7; the functions in `rough`, for results
+// that are rounded to bfloat16, 2^-11. An infinity is a number like any other; a NaN stays.
 
 #define APUS_INLINE static inline __attribute__((always_inline, unused))
 #define V APUS_MATH(v)

@@ -2,8 +2,8 @@
 // one of every column, then of every row.
 //
 // Included by x86_<isa>.c after the lanes of its ISA, with MULTIPLY_ADD(a, b, c) = a b + c and
-// SPLAT(x), and APPLY and APPLY_ROUGH(x, f), the functions of results that stay float32 and of those
-// that become bfloat16. STORE(p, type, i, x) may replace the lanes' `store`.
+// SPLAT(x), and APPLY and APPLY_ROUGH(x, f), the functions of results that stay float32 and of
+// those that become bfloat16. STORE(p, type, i, x) may replace the lanes' `store`.
 
 #ifndef STORE
 #define STORE(p, type, i, x) store(p, type, i, x)
