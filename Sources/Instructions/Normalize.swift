@@ -144,9 +144,7 @@ package struct Normalize: Instruction {
       }
     }
     let x = FloatElements(context.pointer(input), inputType)
-    // Without elements bytes come here, too: nothing is stored.
-    let y = FloatElements(
-      context.pointer(output), outputType == .uint8 ? .float32 : outputType)
+    let y = FloatElements(context.pointer(output), outputType)
     let scales = floats(scale, scaleType, context)
     let biases = floats(bias, biasType, context)
     let means = floats(mean, meanType, context)

@@ -247,7 +247,7 @@ extension Preparation {
     }
     try require(
       quantization.fits(.uint8, count: spec.rowLength)
-        && (perChannel || !quantization.isPerChannel),
+        && (perChannel || quantization.scales.count == 1),
       instruction, "\(name) has \(quantization) for \(spec.rowLength) channels")
     return quantization
   }

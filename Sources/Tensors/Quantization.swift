@@ -87,9 +87,10 @@ public struct Quantization: Sendable, Hashable {
 
 extension Quantization: CustomStringConvertible {
   public var description: String {
-    isPerChannel
-      ? "\(scales.count) scales \(scales.min() ?? 0)…\(scales.max() ?? 0) along axis \(axis)"
-      : "scale \(scales[0]), zero point \(zeroPoints[0])"
+    guard scales.count == 1, zeroPoints.count == 1 else {
+      return "\(scales.count) scales \(scales.min() ?? 0)…\(scales.max() ?? 0) along axis \(axis)"
+    }
+    return "scale \(scales[0]), zero point \(zeroPoints[0])"
   }
 }
 

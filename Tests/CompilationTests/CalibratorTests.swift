@@ -43,7 +43,7 @@ private func fixture(_ name: String) throws -> Graph {
       try compareChannels(value, numbers, statistics)
       compared += 1
     }
-    // Values that only a pass made have no place in the source model, and are observed all the same.
+    // Values that only a pass made are observed as well.
     let source = Set(compiled.source.values.map(\.name))
     #expect(compared == calibration.values.count { source.contains($0.name) })
     #expect(compared > 5)
