@@ -119,24 +119,9 @@ public final class Session: @unchecked Sendable {
   private static func prepared(
     _ program: Program, weights: Weights, isas: Set<ISA>, threads: Int
   ) throws(RuntimeError) -> (PreparedProgram, PreparedProgram?) {
-    guard threads > 1 else {
-      return (try PreparedProgram(program, weights: weights, isas: isas, parts: 1), nil)
-    }
-    var alone: Result<PreparedProgram, RuntimeError>?
-    var together: Result<PreparedProgram, RuntimeError>?
-    WorkerPool.run {
-      alone = Result { () throws(RuntimeError) in
-        try PreparedProgram(program, weights: weights, isas: isas, parts: 1)
-      }
-    } beside: {
-      together = Result { () throws(RuntimeError) in
-        try PreparedProgram(program, weights: weights, isas: isas, parts: threads)
-      }
-    }
-    guard let alone, let together else {
-      throw RuntimeError(.outOfThreads, "the program was not prepared")
-    }
-    return (try alone.get(), try together.get())
+    let alone = try PreparedProgram(program, weights: weights, isas: isas, parts: 1)
+    guard threads > 1 else { return (alone, nil) }
+    return (alone, try PreparedProgram(program, weights: weights, isas: isas, parts: threads))
   }
 
   deinit {

@@ -38,24 +38,6 @@ public enum WorkerPool {
     }
   }
 
-  /// Calls both: at the same time where a worker is there and idle, else one after the other.
-  static func run(_ first: () -> Void, beside second: () -> Void) {
-    withoutActuallyEscaping(first) { first in
-      withoutActuallyEscaping(second) { second in
-        var pair = Pair(first: first, second: second)
-        if !withUnsafeMutablePointer(to: &pair, { cl_pool_run(callPart, $0, 2) }) {
-          first()
-          second()
-        }
-      }
-    }
-  }
-
-  fileprivate struct Pair {
-    var first: () -> Void
-    var second: () -> Void
-  }
-
   /// Walks a program with all its parts at once. False: the pool is busy, and nothing was done.
   static func run(_ state: UnsafeMutablePointer<RunState>) -> Bool {
     let parts = Int32(state.pointee.parts)
@@ -70,11 +52,4 @@ public enum WorkerPool {
 private let walkPart: cl_work = { context, part in
   guard let context else { return }
   RunState.walk(context.assumingMemoryBound(to: RunState.self), part: Int(part))
-}
-
-/// What two threads do for `WorkerPool.run(_:beside:)`.
-private let callPart: cl_work = { context, part in
-  guard let context else { return }
-  let pair = context.assumingMemoryBound(to: WorkerPool.Pair.self)
-  if part == 0 { pair.pointee.first() } else { pair.pointee.second() }
 }
