@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import Tensors
 
 /// Weights in a form that the machine prefers, made at load from a constant of the model: private
@@ -22,33 +21,23 @@ package final class DerivedWeights: @unchecked Sendable {
   fileprivate static let limit = 1 << 32
 }
 
-/// Memory in huge pages, where the system has them, for several forms: the first touch of a page
-/// costs microseconds, which for small pages adds up to more than making the forms. What is not
-/// used of it takes no memory, but for the rest of a page.
+/// Memory in huge pages for several forms. What is not used of it takes none, but for the rest of a
+/// page.
 ///
 /// Sendable because it changes only while the cache's lock is held.
 private final class Slab: @unchecked Sendable {
-  private let mapping: UnsafeMutableRawBufferPointer
+  private let mapping: PageMapping
   private var free: UnsafeMutableRawBufferPointer
 
-  private static let hugePage = 1 << 21
-  private static let smallestByteCount = 8 * hugePage
+  private static let smallestByteCount = 8 * PageMapping.hugePage
 
   /// - Returns: nil where there is not enough memory.
   init?(atLeast byteCount: Int) {
     let used = max(byteCount, Slab.smallestByteCount)
-    let length = used + Slab.hugePage
-    let pointer = mmap(
-      nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let pointer, pointer != MAP_FAILED else { return nil }
-    mapping = UnsafeMutableRawBufferPointer(start: pointer, count: length)
-    free = UnsafeMutableRawBufferPointer(
-      start: pointer.alignedUp(toMultipleOf: Slab.hugePage), count: used)
-    // Where it is refused, pages are small: slower, and right.
-    madvise(free.baseAddress, used, MADV_HUGEPAGE)
+    guard let mapping = PageMapping(byteCount: used, hugeByteCount: used) else { return nil }
+    self.mapping = mapping
+    free = UnsafeMutableRawBufferPointer(start: mapping.base, count: used)
   }
-
-  deinit { munmap(mapping.baseAddress, mapping.count) }
 
   /// Takes 64-byte aligned memory; nil where not enough is left.
   func take(_ byteCount: Int) -> UnsafeMutableRawPointer? {
@@ -71,7 +60,11 @@ package final class ConstantStore: @unchecked Sendable {
   private let made: Cache
 
   /// The forms of one block of constants, which may grow.
-  package final class Cache: Sendable {
+  ///
+  /// Its lock is C's: Swift's does not survive a fork.
+  ///
+  /// Sendable because the contents are only reached under the lock.
+  package final class Cache: @unchecked Sendable {
     fileprivate struct Key: Hashable {
       var offset: Int
       var form: [Int]
@@ -97,9 +90,21 @@ package final class ConstantStore: @unchecked Sendable {
         return (DerivedWeights(memory, byteCount: byteCount, in: fresh), memory)
       }
     }
-    fileprivate let contents = Mutex(Contents())
+    private var contents = Contents()
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-    package init() {}
+    package init() { pthread_mutex_init(lock, nil) }
+
+    deinit {
+      pthread_mutex_destroy(lock)
+      lock.deallocate()
+    }
+
+    fileprivate func withLock<R>(_ body: (inout Contents) -> R) -> R {
+      pthread_mutex_lock(lock)
+      defer { pthread_mutex_unlock(lock) }
+      return body(&contents)
+    }
   }
 
   /// Constants in memory that outlives the store.
@@ -122,7 +127,7 @@ package final class ConstantStore: @unchecked Sendable {
       spec.byteCount <= byteCount - offset
     else { return nil }
     let key = Cache.Key(offset: offset, form: form + [spec.byteCount, wanted])
-    return made.contents.withLock { contents in
+    return made.withLock { contents in
       if let known = contents.entries[key]?.weights { return known }
       guard let (weights, memory) = contents.makeWeights(wanted) else { return nil }
       make(base + offset, memory)

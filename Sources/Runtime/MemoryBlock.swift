@@ -1,22 +1,19 @@
 internal import CLinux
 import Glibc
+import Instructions
 
 /// A block of memory, 64-byte aligned and zero at first, freed with its owner.
 ///
-/// Large blocks are anonymous mappings: pages take memory only once they are touched. Where the
-/// system lets them, they are huge pages: the first touch of a page costs microseconds, which for
-/// small pages adds up to more than the first run. A rest that would leave most of a huge page
-/// empty has small ones.
+/// Large blocks are mappings, in huge pages but for a rest that would leave most of one empty.
 struct MemoryBlock: ~Copyable {
   let base: UnsafeMutableRawPointer
   let byteCount: Int
-  /// What was mapped: the block and what aligns it; nil where it was allocated.
-  private let mapping: UnsafeMutableRawBufferPointer?
+  /// Nil where the block was allocated.
+  private let mapping: PageMapping?
 
   private static let smallestMapping = 1 << 18
-  private static let hugePage = 1 << 21
   /// The least part of a huge page that is worth one.
-  private static let smallestRest = hugePage / 4 * 3
+  private static let smallestRest = PageMapping.hugePage / 4 * 3
 
   /// - Parameter purpose: names the block in the error.
   /// - Throws: `RuntimeError` with the numbers where the system refuses.
@@ -24,21 +21,12 @@ struct MemoryBlock: ~Copyable {
     byteCount = max(asked, 64)
     guard asked <= MemoryBlock.limit else { throw MemoryBlock.outOfMemory(asked, purpose) }
     if byteCount >= MemoryBlock.smallestMapping {
-      let huge = MemoryBlock.hugeByteCount(byteCount)
-      let length = max(byteCount, huge) + (huge > 0 ? MemoryBlock.hugePage : 0)
-      let pointer = mmap(
-        nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-      guard let pointer, pointer != MAP_FAILED else {
-        throw MemoryBlock.outOfMemory(asked, purpose)
-      }
-      mapping = UnsafeMutableRawBufferPointer(start: pointer, count: length)
-      if huge > 0 {
-        base = pointer.alignedUp(toMultipleOf: MemoryBlock.hugePage)
-        // Where it is refused, pages are small: slower, and right.
-        madvise(base, huge, MADV_HUGEPAGE)
-      } else {
-        base = pointer
-      }
+      guard
+        let mapping = PageMapping(
+          byteCount: byteCount, hugeByteCount: MemoryBlock.hugeByteCount(byteCount))
+      else { throw MemoryBlock.outOfMemory(asked, purpose) }
+      base = mapping.base
+      self.mapping = mapping
     } else {
       guard let pointer = aligned_alloc(64, (byteCount + 63) & ~63) else {
         throw MemoryBlock.outOfMemory(asked, purpose)
@@ -50,13 +38,13 @@ struct MemoryBlock: ~Copyable {
   }
 
   deinit {
-    if let mapping { munmap(mapping.baseAddress, mapping.count) } else { free(base) }
+    if mapping == nil { free(base) }
   }
 
   /// The bytes from the start of a block that should lie in huge pages.
   private static func hugeByteCount(_ byteCount: Int) -> Int {
-    let rest = byteCount % hugePage
-    return byteCount - rest + (rest >= smallestRest ? hugePage : 0)
+    let rest = byteCount % PageMapping.hugePage
+    return byteCount - rest + (rest >= smallestRest ? PageMapping.hugePage : 0)
   }
 
   /// The memory of this machine: nothing larger can work.
