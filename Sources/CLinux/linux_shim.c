@@ -21,10 +21,6 @@ bool cl_wait_briefly(const uint32_t *address, uint32_t value) {
     if (__atomic_load_n(address, __ATOMIC_ACQUIRE) != value) return true;
     cl_pause();
   }
-  for (int yield = 0; yield < CL_YIELDS; yield++) {
-    if (__atomic_load_n(address, __ATOMIC_ACQUIRE) != value) return true;
-    sched_yield();
-  }
   return false;
 }
 

@@ -5,11 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// What a wait does before it sleeps: pauses, which bridge the gap between short instructions; then
-// offers of the processor to whoever else wants it, while parts of a long instruction end one after
-// the other. To sleep and be woken takes longer than either, in a virtual machine many times.
+// Pauses of a wait before it sleeps: long enough to bridge the gap between instructions, short
+// enough that another process that wants the processor gets it.
 #define CL_SPINS 200
-#define CL_YIELDS 100
 
 // A spinning hint for the processor.
 static inline void cl_pause(void) {
