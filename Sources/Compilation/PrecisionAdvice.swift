@@ -2,6 +2,8 @@ import Graphs
 import Instructions
 import Kernels
 import Operators
+import Planner
+import Runtime
 import Tensors
 
 /// Says whether an int8 program is worth its precision: an estimate of its time beside that of the
@@ -80,37 +82,13 @@ package struct PrecisionAdvice: Sendable {
     var preparation = Preparation(
       tensors: program.tensors, isas: ISA.portable.included, parts: 1)
     guard (try? prepared.prepare(&preparation)) != nil else { return 0 }
-    var reader = OperandReader()
-    prepared.visit(&reader)
-    let specs = reader.operands.filter(\.isPresent).map { program.tensors[Int($0.index)] }
-    let bytes = specs.reduce(0) { $0 + $1.byteCount }
-    let types = Set(specs.map(\.type))
+    let bytes = Trace.byteCount(of: instruction, program.tensors)
+    let types = ProgramUses.uses(of: instruction).map {
+      program.tensors[Int($0.operand.index)].type
+    }
     let isByteProduct = type(of: instruction).opcode.hasSuffix("int8")
     let peak =
       isByteProduct ? peaks.int8 : types.contains(.bfloat16) ? peaks.bfloat16 : peaks.float32
     return max(Double(prepared.operationCount) / peak, Double(bytes) / bandwidth) + overhead
   }
-}
-
-/// Collects the operands of an instruction.
-private struct OperandReader: FieldVisitor {
-  var operands: [Operand] = []
-
-  mutating func input(_ name: StaticString, _ operand: inout Operand, strided: Bool) {
-    operands.append(operand)
-  }
-  mutating func output(_ name: StaticString, _ operand: inout Operand, strided: Bool) {
-    operands.append(operand)
-  }
-  mutating func update(_ name: StaticString, _ operand: inout Operand, strided: Bool) {
-    operands.append(operand)
-  }
-  mutating func inputs(_ name: StaticString, _ operands: inout [Operand], strided: Bool) {
-    self.operands += operands
-  }
-  mutating func field(_ name: StaticString, _ value: inout Int) {}
-  mutating func field(_ name: StaticString, _ value: inout [Int]) {}
-  mutating func field(_ name: StaticString, _ value: inout Float) {}
-  mutating func field(_ name: StaticString, _ value: inout Bool) {}
-  mutating func field<E: RawRepresentable<UInt8>>(_ name: StaticString, _ value: inout E) {}
 }

@@ -48,7 +48,10 @@ public struct Trace: Sendable {
     return result
   }
 
-  static func byteCount(of instruction: any Instruction, _ tensors: [TensorSpec]) -> Int {
+  /// The bytes of all tensors that an instruction reads and writes, each once.
+  package static func byteCount(
+    of instruction: any Instruction, _ tensors: [TensorSpec]
+  ) -> Int {
     ProgramUses.uses(of: instruction).reduce(0) { sum, use in
       let spec = tensors[Int(use.operand.index)]
       return sum + (spec.type.byteCount(of: spec.shape.elementCount) ?? 0)
