@@ -80,8 +80,10 @@ public final class Session: @unchecked Sendable {
     isas = options.isas
     if threads != 1 { try WorkerPool.prepare(threads: threads) }
     roots = try ProgramCheck.check(program, weightByteCount: weights.byteCount)
-    (alone, together) = try Session.prepared(
-      program, weights: weights, isas: options.isas, threads: threads)
+    alone = try PreparedProgram(program, weights: weights, isas: options.isas, parts: 1)
+    together =
+      threads > 1
+      ? try PreparedProgram(program, weights: weights, isas: options.isas, parts: threads) : nil
     let scratchByteCount = max(alone.scratchByteCount, together?.scratchByteCount ?? 0)
     // One block, so that its huge pages serve both.
     let arenaByteCount = (program.arenaByteCount + 63) & ~63
@@ -113,15 +115,6 @@ public final class Session: @unchecked Sendable {
       togetherState = nil
     }
     for index in program.tensors.indices { table[index] = home(of: index) }
-  }
-
-  /// The program for one thread and, where there are more, for all of them.
-  private static func prepared(
-    _ program: Program, weights: Weights, isas: Set<ISA>, threads: Int
-  ) throws(RuntimeError) -> (PreparedProgram, PreparedProgram?) {
-    let alone = try PreparedProgram(program, weights: weights, isas: isas, parts: 1)
-    guard threads > 1 else { return (alone, nil) }
-    return (alone, try PreparedProgram(program, weights: weights, isas: isas, parts: threads))
   }
 
   deinit {
