@@ -143,3 +143,13 @@ APUS_INLINE V FAST(rough)(V x, const struct apus_activation *f) {
 
 #undef V
 #undef APUS_INLINE
+#undef APUS_MATH
+#undef FAST
+#undef MULTIPLY_ADD
+#undef LESSER
+#undef GREATER
+#undef WHOLE
+#undef SCALED
+#undef INVERSE
+#undef ROUGH_INVERSE
+#undef ROUGH_EXP2

@@ -41,15 +41,5 @@ static inline __attribute__((always_inline, unused)) __m256 apus_fast_rough_exp2
 #define ROUGH_INVERSE(x) _mm256_rcp_ps(x)
 #define ROUGH_EXP2(x) apus_fast_rough_exp2_avx2(x)
 #include "fast.h"
-#undef APUS_MATH
-#undef FAST
-#undef MULTIPLY_ADD
-#undef LESSER
-#undef GREATER
-#undef WHOLE
-#undef SCALED
-#undef INVERSE
-#undef ROUGH_INVERSE
-#undef ROUGH_EXP2
 
 #endif

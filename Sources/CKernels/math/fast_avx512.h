@@ -33,15 +33,5 @@ static inline __attribute__((always_inline, unused)) __m512 apus_fast_rough_exp2
 #define ROUGH_INVERSE(x) _mm512_rcp14_ps(x)
 #define ROUGH_EXP2(x) apus_fast_rough_exp2_avx512(x)
 #include "fast.h"
-#undef APUS_MATH
-#undef FAST
-#undef MULTIPLY_ADD
-#undef LESSER
-#undef GREATER
-#undef WHOLE
-#undef SCALED
-#undef INVERSE
-#undef ROUGH_INVERSE
-#undef ROUGH_EXP2
 
 #endif
