@@ -51,7 +51,7 @@ test:
 	@sh Scripts/conformance.sh
 
 score: libraries
-	@sh Scripts/score.sh --compare
+	@sh Scripts/score.sh
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests

@@ -304,6 +304,8 @@ def main():
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
+    if options.compare and not BASELINE.exists():
+        parser.error(f"{BASELINE} does not exist; make it with --record")
     os.makedirs(options.work, exist_ok=True)
     precisions, rows = options.precisions.split(","), []
     for name in options.models.split(","):
