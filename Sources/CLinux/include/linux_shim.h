@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Pauses of a wait before it sleeps: long enough to bridge the gap between instructions, short
-// enough that another process that wants the processor gets it.
-#define CL_SPINS 200
-
 // A spinning hint for the processor.
 static inline void cl_pause(void) {
 #if defined(__x86_64__)
@@ -46,7 +42,8 @@ void cl_barrier_init(cl_barrier *barrier, uint32_t team);
 // Returns after every thread of the team has called it once more.
 void cl_barrier_wait(cl_barrier *barrier);
 
-// Waits briefly for *address to differ from `value`; says whether it does.
+// Waits for *address to differ from `value`, about as long as it would take to sleep and be woken;
+// says whether it does. Whoever else wants the processor meanwhile gets it.
 bool cl_wait_briefly(const uint32_t *address, uint32_t value);
 // Sleeps while *address == expected, or until woken. Spurious returns are possible.
 void cl_futex_wait(uint32_t *address, uint32_t expected);
