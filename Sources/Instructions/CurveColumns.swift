@@ -5,21 +5,30 @@ import Tensors
 struct CurveColumns {
   let curve: StoreCurve
   /// Bits of the result behind the point.
-  private(set) var fraction = 0
+  private(set) var fraction: Int
   private(set) var multiplier: [Float] = []
-  private(set) var ratio: [Int16] = []
-  private(set) var level: [Int16] = []
-  /// Empty without a residual.
-  private(set) var residualRatio: [Int16] = []
-  /// Of a ramp.
-  private(set) var reach: [UInt16] = []
-  private(set) var lift: [UInt16] = []
-  private(set) var near: [UInt16] = []
+  /// One of each column, or one that is the same for all.
+  private(set) var entries: [Entry] = []
   /// A bound on the error of y beyond its rounding, in steps of the finest column: the sum of
   /// bounds that are hardly ever reached together.
   private(set) var error = 0.0
 
   static let errorLimit = 0.3
+
+  /// What is multiplied and added to the function's value in a column.
+  struct Entry {
+    var ratio: Int16
+    var level: Int16
+    /// 0 without a residual.
+    var residualRatio: Int16 = 0
+    /// Of a ramp.
+    var reach: UInt16 = 0
+    var lift: UInt16 = 0
+    var near: UInt16 = 0
+  }
+
+  /// Bits behind the point that are tried first.
+  private static let finestFraction = 6
 
   /// A sum of 2^31 must still fit 32 bits when it is multiplied.
   private static let multiplierLimit = 0.99
@@ -33,94 +42,146 @@ struct CurveColumns {
     _ activation: Activation, scales: [Float], result: Quantization, added: Quantization?,
     isas: Set<ISA>
   ) -> CurveColumns? {
-    let curve = CurveColumns(
-      .curve, activation, scales: scales, result: result, added: added, isas: isas)
+    let target = Target(scales: scales, result: result, added: added)
+    var curve = CurveColumns(.curve, activation, target, isas)
     // A ramp takes a few operations more.
-    if let curve, curve.error < errorLimit / 2 { return curve }
-    let ramp = CurveColumns(
-      .ramp, activation, scales: scales, result: result, added: added, isas: isas)
-    let found = [curve, ramp].compactMap { $0 }.min { $0.error < $1.error }
-    guard let found, found.error <= errorLimit else { return nil }
+    if let least = curve?.error, least < errorLimit / 2 {
+      curve = curve?.filled(target)
+      if let curve, curve.error < errorLimit / 2 { return curve }
+    }
+    let ramp = CurveColumns(.ramp, activation, target, isas)
+    var found: CurveColumns?
+    for candidate in [curve, ramp].compactMap({ $0 }).sorted(by: { $0.error < $1.error })
+    where candidate.error <= min(errorLimit, found?.error ?? .infinity) {
+      guard let filled = candidate.filled(target), filled.error <= errorLimit else { continue }
+      if filled.error < found?.error ?? .infinity { found = filled }
+    }
     return found
   }
 
+  /// What columns are made for.
+  private struct Target {
+    let scales: [Float]
+    let result: Quantization
+    let added: Quantization?
+    /// The entries that differ: one, or one of each column.
+    let distinct: Int
+    /// The smallest step of y.
+    let finest: Double
+
+    init(scales: [Float], result: Quantization, added: Quantization?) {
+      self.scales = scales
+      self.result = result
+      self.added = added
+      let isUniform = !result.isPerChannel && added?.isPerChannel != true
+      distinct = isUniform ? min(1, scales.count) : scales.count
+      finest = Double(result.scales.min() ?? 1)
+    }
+
+    /// What the function must follow.
+    var need: StoreCurve.Need {
+      var need = StoreCurve.Need(low: 0, high: 0, tolerance: 0, leastUnit: 0)
+      for n in 0..<distinct {
+        let step = Double(result.scale(n))
+        let zero = Double(result.zeroPoint(n))
+        var (low, high) = (-zero * step, (255 - zero) * step)
+        if let added {
+          let own = Double(added.scale(n))
+          let addedZero = Double(added.zeroPoint(n))
+          low -= (255 - addedZero) * own
+          high += addedZero * own
+        }
+        need.low = min(need.low, low)
+        need.high = max(need.high, high)
+      }
+      need.leastUnit = Double(scales.max() ?? 0) / CurveColumns.multiplierLimit
+      need.tolerance = 0.03 * finest
+      return need
+    }
+  }
+
+  /// Without entries: `error` is then the least that they can reach.
   private init?(
-    _ form: StoreCurve.Form, _ activation: Activation, scales: [Float], result: Quantization,
-    added: Quantization?, isas: Set<ISA>
+    _ form: StoreCurve.Form, _ activation: Activation, _ target: Target, _ isas: Set<ISA>
   ) {
     let all = ElementwiseKernel.all
     guard
-      form.suits(activation), !scales.isEmpty,
-      let kernel = ElementwiseKernel.best(of: all, isas: isas) ?? all.last
+      form.suits(activation), target.distinct > 0,
+      let kernel = ElementwiseKernel.best(of: all, isas: isas) ?? all.last,
+      let curve = StoreCurve(form, activation, target.need, by: kernel)
     else { return nil }
-    var need = StoreCurve.Need(low: 0, high: 0, tolerance: 0, leastUnit: 0)
-    var finest = Double.infinity
-    for (n, scale) in scales.enumerated() {
-      let step = Double(result.scale(n)), zero = Double(result.zeroPoint(n))
-      var (low, high) = (-zero * step, (255 - zero) * step)
-      if let added {
-        let own = Double(added.scale(n)), addedZero = Double(added.zeroPoint(n))
-        low -= (255 - addedZero) * own
-        high += addedZero * own
-      }
-      need.low = min(need.low, low)
-      need.high = max(need.high, high)
-      need.leastUnit = max(need.leastUnit, Double(scale) / CurveColumns.multiplierLimit)
-      finest = min(finest, step)
-    }
-    need.tolerance = 0.03 * finest
-    guard let curve = StoreCurve(form, activation, need, by: kernel) else { return nil }
     self.curve = curve
-    fraction = 6
-    while fraction >= 3 && !fill(fraction, scales, result, added) { fraction -= 1 }
-    guard fraction >= 3 else { return nil }
-    // Of the ratio, its product and the level; of t, and of the residual.
-    let roundings = 1.5 + (form == .ramp ? 0.55 : 0) + (added == nil ? 0 : 1)
-    error = curve.error / finest + roundings / Double(1 << fraction)
+    fraction = CurveColumns.finestFraction
+    setError(target)
   }
 
-  /// Makes the entries of all columns; returns false where one does not fit.
-  private mutating func fill(
-    _ fraction: Int, _ scales: [Float], _ result: Quantization, _ added: Quantization?
-  ) -> Bool {
-    ratio.removeAll(keepingCapacity: true)
-    level.removeAll(keepingCapacity: true)
-    residualRatio.removeAll(keepingCapacity: true)
-    multiplier.removeAll(keepingCapacity: true)
-    reach.removeAll(keepingCapacity: true)
-    lift.removeAll(keepingCapacity: true)
-    near.removeAll(keepingCapacity: true)
+  private mutating func setError(_ target: Target) {
+    // Of the ratio, its product and the level; of t, and of the residual.
+    let roundings = 1.5 + (curve.form == .ramp ? 0.55 : 0) + (target.added == nil ? 0 : 1)
+    error = curve.error / target.finest + roundings / Double(1 << fraction)
+  }
+
+  /// With entries; nil where they do not fit.
+  private func filled(_ target: Target) -> CurveColumns? {
+    guard entries.isEmpty else { return self }
+    var columns = self
+    while columns.fraction >= 3 {
+      if columns.fill(target) {
+        columns.setError(target)
+        return columns
+      }
+      columns.fraction -= 1
+    }
+    return nil
+  }
+
+  /// Makes the entries and multipliers; returns false where one does not fit.
+  private mutating func fill(_ target: Target) -> Bool {
+    let (result, added) = (target.result, target.added)
     let one = Double(1 << fraction)
-    for (n, scale) in scales.enumerated() {
+    // The largest ratio decides nearly always.
+    guard Int16(fraction: curve.resultUnit * (one / target.finest) * 32768) != nil else {
+      return false
+    }
+    entries.removeAll(keepingCapacity: true)
+    entries.reserveCapacity(target.distinct)
+    for n in 0..<target.distinct {
       let step = one / Double(result.scale(n))
       var own = Double(result.zeroPoint(n)) * one + curve.middle * step + one / 2
+      var addedRatio: Int16 = 0
       if let added {
-        guard let entry = Int16(fraction: Double(added.scale(n)) * step * 256) else { return false }
-        own -= Double(added.zeroPoint(n)) * Double(entry) / 256
-        residualRatio.append(entry)
+        guard let found = Int16(fraction: Double(added.scale(n)) * step * 256) else { return false }
+        own -= Double(added.zeroPoint(n)) * Double(found) / 256
+        addedRatio = found
       }
       guard
-        let factor = Int16(fraction: curve.resultUnit * step * 32768),
-        let rounded = Int16(fraction: own)
+        let ratio = Int16(fraction: curve.resultUnit * step * 32768),
+        let level = Int16(fraction: own)
       else { return false }
-      ratio.append(factor)
-      level.append(rounded)
-      if curve.form == .curve {
-        multiplier.append(Float(Double(scale) / curve.inputUnit))
-        continue
-      }
-      guard Double(scale) * step <= CurveColumns.multiplierLimit, appendRamp(step) else {
-        return false
-      }
-      multiplier.append(Float(Double(scale) * step))
+      var entry = Entry(ratio: ratio, level: level, residualRatio: addedRatio)
+      guard curve.form == .curve || entry.followRamp(step * curve.inputUnit) else { return false }
+      entries.append(entry)
     }
-    return true
+    guard curve.form == .ramp else {
+      multiplier = target.scales.map { Float(Double($0) / curve.inputUnit) }
+      return true
+    }
+    let steps = result.scales(target.scales.count)
+    var largest = 0.0
+    multiplier = target.scales.indices.map { n in
+      let found = Double(target.scales[n]) * (one / Double(steps[n]))
+      largest = max(largest, found)
+      return Float(found)
+    }
+    return largest <= CurveColumns.multiplierLimit
   }
+}
 
-  /// Says how |t|, of which `step` stand for 1, becomes a multiple of the curve's unit, which is at
-  /// most 2^15 − 1.
-  private mutating func appendRamp(_ step: Double) -> Bool {
-    var factor = 1 / (step * curve.inputUnit)
+extension CurveColumns.Entry {
+  /// Says how |t|, of which `units` stand for one of the curve's, becomes a multiple of the
+  /// curve's unit, which is at most 2^15 − 1; returns false where it cannot.
+  fileprivate mutating func followRamp(_ units: Double) -> Bool {
+    var factor = 1 / units
     var shift = 0
     while factor >= 1 && shift < 15 {
       factor /= 2
@@ -130,18 +191,18 @@ struct CurveColumns {
     guard rounded >= 1 && rounded < 65536 else {
       // Just below 1: the next power of two.
       guard rounded == 65536 && shift < 15 else { return false }
-      return append(near: 32768, shift: shift + 1)
+      return set(near: 32768, shift: shift + 1)
     }
-    return append(near: Int(rounded), shift: shift)
+    return set(near: Int(rounded), shift: shift)
   }
 
-  private mutating func append(near own: Int, shift: Int) -> Bool {
+  private mutating func set(near own: Int, shift: Int) -> Bool {
     let largest = min((1 << 31 - 1) / own, 65535) >> shift
     // What saturates t must lie beyond the curve.
     guard largest <= 32767 else { return false }
-    reach.append(UInt16(largest))
-    lift.append(UInt16(1 << shift))
-    near.append(UInt16(own))
+    reach = UInt16(largest)
+    lift = UInt16(1 << shift)
+    near = UInt16(own)
     return true
   }
 }

@@ -120,6 +120,9 @@ public struct Preparation {
   package let isExact: Bool
   /// How many parts every instruction will be split into.
   package let parts: Int
+  /// Whether the instructions were prepared before, for the same tensors, kernels and constants but
+  /// another number of parts.
+  private let isRepeated: Bool
   /// The scratch memory (bytes, 64-byte aligned, shared by all parts) that the instructions
   /// prepared so far need: the largest request.
   package private(set) var scratchByteCount = 0
@@ -137,14 +140,20 @@ public struct Preparation {
   package var sawAbsentOperand: Bool { absence.isNoted }
 
   package init(
-    tensors: [TensorSpec], isas: Set<ISA>, parts: Int, constants: ConstantStore? = nil
+    tensors: [TensorSpec], isas: Set<ISA>, parts: Int, constants: ConstantStore? = nil,
+    isRepeated: Bool = false
   ) {
     self.tensors = tensors
     self.constants = constants
     self.isas = isas
     self.parts = parts
+    self.isRepeated = isRepeated
     isExact = tensors.contains { $0.quantization != nil }
   }
+
+  /// What an instruction made before and does not depend on the number of parts; nil where it must
+  /// be made.
+  func kept<Made>(_ made: Made?) -> Made? { isRepeated ? made : nil }
 
   /// The tensor of an operand that must be present; ask `isPresent` before for an optional one.
   /// An absent one gives an empty tensor, and the runtime refuses the program afterwards.

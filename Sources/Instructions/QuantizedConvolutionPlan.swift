@@ -32,7 +32,7 @@ struct QuantizedConvolutionPlan: Sendable {
   /// Output lines that are staged at a time.
   private let stripLines: Int
   private let split: GridSplit
-  private let store: QuantizedStore
+  let store: QuantizedStore
   let operationCount: Int
 
   init(

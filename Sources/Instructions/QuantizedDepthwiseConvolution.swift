@@ -71,6 +71,7 @@ public struct QuantizedDepthwiseConvolution: Instruction {
   public var method: String { plan.map { "\($0.kernel)" } ?? "" }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
+    let made = preparation.kept(plan?.store)
     plan = nil
     let window = try ConvolutionWindow(
       self, x: x, y: y, kernel: kernel, strides: strides, pads: pads, dilations: dilations,
@@ -96,10 +97,11 @@ public struct QuantizedDepthwiseConvolution: Instruction {
         parts: preparation.parts),
       xRowStride: input.rowStride,
       padding: PaddingPixel(source, channels: window.channels),
-      store: QuantizedStore(
-        factors: QuantizedStore.Factors(x: source, weights: scales), offsets: offsets,
-        residual: residual, y: y, columns: window.channels, activation: activation,
-        residualLast: residualAfterActivation, preparation))
+      store: made
+        ?? QuantizedStore(
+          factors: QuantizedStore.Factors(x: source, weights: scales), offsets: offsets,
+          residual: residual, y: y, columns: window.channels, activation: activation,
+          residualLast: residualAfterActivation, preparation))
   }
 
   public func execute(_ context: borrowing ExecutionContext) {

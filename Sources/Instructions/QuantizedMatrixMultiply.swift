@@ -99,12 +99,14 @@ public struct QuantizedMatrixMultiply: Instruction {
       residual: residual, y: y, columns: result.columns, activation: activation,
       perChannel: headsY == 1)
     let factors = QuantizedStore.Factors(x: source, weights: factor, scale: scale)
-    let store = QuantizedStore(
-      factors: factors, offsets: offsets, residual: residual, y: y, columns: result.columns,
-      activation: activation, residualLast: residualAfterActivation, preparation)
+    let store =
+      preparation.kept(plan?.store)
+      ?? QuantizedStore(
+        factors: factors, offsets: offsets, residual: residual, y: y, columns: result.columns,
+        activation: activation, residualLast: residualAfterActivation, preparation)
     let plan = QuantizedMatrixPlan(
       left: left, right: right, matrices: matrices, result: result,
-      zeroA: source.zeroPoint(0), zeroB: factor.zeroPoint(0), unit: factors.scale(0),
+      zeroA: source.zeroPoint(0), zeroB: factor.zeroPoint(0), unit: factors.scales(1)[0],
       store: store, preparation: preparation)
     guard let plan else {
       throw InstructionError(

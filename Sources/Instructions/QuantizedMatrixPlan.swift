@@ -11,7 +11,7 @@ struct QuantizedMatrixPlan: Sendable {
   private let left: MatrixOperand
   private let right: MatrixOperand?
   private let result: MatrixOperand
-  private let store: QuantizedStore
+  let store: QuantizedStore
   private let kernel: Gemm8Kernel
   private let zeroA: Int32
   /// z', the zero point of the packed B.

@@ -31,9 +31,13 @@ struct QuantizedStore: Sendable {
     var weights: Quantization
     var scale: Float = 1
 
-    @inline(__always)
-    func scale(_ column: Int) -> Float {
-      x.scale(column) * weights.scale(column) * scale
+    /// What a unit of the sums of each column stands for.
+    func scales(_ count: Int) -> [Float] {
+      let (x, weights) = (x.scales(count), weights.scales(count))
+      return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+        for n in 0..<count { buffer[n] = x[n] * weights[n] * scale }
+        filled = count
+      }
     }
   }
 
@@ -56,14 +60,14 @@ struct QuantizedStore: Sendable {
     let unit = Quantization(scale: 1, zeroPoint: 0)
     let result = output.quantization ?? unit
     let bounds = residual.isPresent || isYReal ? nil : StoreBounds(activation, result)
+    let scales = factors.scales(count)
+    let steps = result.scales(count)
     // Below 1/2 no int32 sum can reach 2^30.
-    let isDirect =
-      bounds != nil
-      && (0..<count).allSatisfy { factors.scale($0) / result.scale($0) < 0.5 }
+    let isDirect = bounds != nil && scales.indices.allSatisfy { scales[$0] / steps[$0] < 0.5 }
     var curve: CurveColumns?
     if !isDirect && !isYReal && !(residual.isPresent && (isResidualReal || !residualLast)) {
       curve = CurveColumns.best(
-        activation, scales: (0..<count).map { factors.scale($0) }, result: result,
+        activation, scales: scales, result: result,
         added: residual.isPresent ? added.quantization : nil, isas: preparation.isas)
     }
     kind =
@@ -72,22 +76,28 @@ struct QuantizedStore: Sendable {
       case .ramp: APUS_STORE_RAMP
       case nil: isDirect ? APUS_STORE_DIRECT : APUS_STORE_GENERAL
       }
-    columns = StoreColumns(count: count)
+    columns = StoreColumns(count: count, kind: kind)
     fraction = UInt32(curve?.fraction ?? 0)
-    if let curve { columns.write(curve) }
-    for column in 0..<count {
-      let scale = factors.scale(column)
-      // In float32 and in this order, as ONNX Runtime multiplies scales.
-      columns.multiplier[column] =
-        curve?.multiplier[column] ?? (isDirect ? scale / result.scale(column) : scale)
-      columns.inverse[column] = 1 / result.scale(column)
-      columns.zero[column] = result.zeroPoint(column)
-      columns.low[column] = isDirect ? bounds?.low(column) ?? 0 : 0
-      columns.high[column] = isDirect ? bounds?.high(column) ?? 255 : 255
-      let other = added.quantization ?? unit
-      columns.residualScale[column] = other.scale(other.isPerChannel ? column : 0)
-      columns.residualZero[column] = other.zeroPoint(other.isPerChannel ? column : 0)
+    if let curve {
+      columns.write(curve, count)
+      return
     }
+    let zeros = result.zeroPoints(count)
+    columns.zero.fill(count) { zeros[$0] }
+    if isDirect, let bounds {
+      // In float32 and in this order, as ONNX Runtime multiplies scales.
+      columns.multiplier.fill(count) { scales[$0] / steps[$0] }
+      columns.low.fill(count, bounds.low)
+      columns.high.fill(count, bounds.high)
+      return
+    }
+    columns.multiplier.fill(count) { scales[$0] }
+    columns.inverse.fill(count) { 1 / steps[$0] }
+    guard residual.isPresent else { return }
+    let other = added.quantization ?? unit
+    let (otherScales, otherZeros) = (other.scales(count), other.zeroPoints(count))
+    columns.residualScale.fill(count) { otherScales[$0] }
+    columns.residualZero.fill(count) { otherZeros[$0] }
   }
 
   /// A store that lacks its pointers.
@@ -169,6 +179,9 @@ private struct StoreBounds {
 
 /// The arrays of columns of a store, readable to a multiple of 64 entries behind any column.
 ///
+/// Arrays that a store's kind does not use are the multipliers again: kernels may read them, and
+/// memory that need not be touched makes sessions start faster.
+///
 /// Sendable because the arrays are written only while the store is made, before it is shared.
 private final class StoreColumns: @unchecked Sendable {
   let multiplier: UnsafeMutablePointer<Float>
@@ -187,36 +200,48 @@ private final class StoreColumns: @unchecked Sendable {
   let curve: UnsafeMutablePointer<apus_curve>
   private let memory: UnsafeMutableRawPointer
 
-  init(count: Int) {
+  init(count: Int, kind: apus_store_kind) {
     let padded = (count + 63) / 64 * 64 + 64
-    let byteCount = padded * (5 * 4 + 2 + 6 * 2) + MemoryLayout<apus_curve>.size
-    memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    let isRamp = kind == APUS_STORE_RAMP
+    let isCurve = isRamp || kind == APUS_STORE_CURVE
+    let isGeneral = kind == APUS_STORE_GENERAL
+    let curveByteCount = isCurve ? MemoryLayout<apus_curve>.size : 0
+    let entryByteCount = isRamp ? 16 : isCurve ? 10 : isGeneral ? 20 : 10
+    let byteCount = curveByteCount + padded * entryByteCount
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    multiplier = memory.assumingMemoryBound(to: Float.self)
-    inverse = (memory + 4 * padded).assumingMemoryBound(to: Float.self)
-    zero = (memory + 8 * padded).assumingMemoryBound(to: Int32.self)
-    residualScale = (memory + 12 * padded).assumingMemoryBound(to: Float.self)
-    residualZero = (memory + 16 * padded).assumingMemoryBound(to: Int32.self)
-    low = (memory + 20 * padded).assumingMemoryBound(to: UInt8.self)
-    high = (memory + 21 * padded).assumingMemoryBound(to: UInt8.self)
-    ratio = (memory + 22 * padded).assumingMemoryBound(to: Int16.self)
-    level = (memory + 24 * padded).assumingMemoryBound(to: Int16.self)
-    residualRatio = (memory + 26 * padded).assumingMemoryBound(to: Int16.self)
-    reach = (memory + 28 * padded).assumingMemoryBound(to: UInt16.self)
-    lift = (memory + 30 * padded).assumingMemoryBound(to: UInt16.self)
-    near = (memory + 32 * padded).assumingMemoryBound(to: UInt16.self)
-    curve = (memory + 34 * padded).assumingMemoryBound(to: apus_curve.self)
-    for column in count..<padded { high[column] = 255 }
+    self.memory = memory
+    var next = memory + curveByteCount
+    let multipliers = next
+    func array<Entry>(_ isUsed: Bool, of type: Entry.Type) -> UnsafeMutablePointer<Entry> {
+      guard isUsed else { return multipliers.assumingMemoryBound(to: type) }
+      defer { next += padded * MemoryLayout<Entry>.stride }
+      return next.assumingMemoryBound(to: type)
+    }
+    curve = memory.assumingMemoryBound(to: apus_curve.self)
+    multiplier = array(true, of: Float.self)
+    inverse = array(isGeneral, of: Float.self)
+    zero = array(!isCurve, of: Int32.self)
+    residualScale = array(isGeneral, of: Float.self)
+    residualZero = array(isGeneral, of: Int32.self)
+    low = array(kind == APUS_STORE_DIRECT, of: UInt8.self)
+    high = array(kind == APUS_STORE_DIRECT, of: UInt8.self)
+    ratio = array(isCurve, of: Int16.self)
+    level = array(isCurve, of: Int16.self)
+    residualRatio = array(isCurve, of: Int16.self)
+    reach = array(isRamp, of: UInt16.self)
+    lift = array(isRamp, of: UInt16.self)
+    near = array(isRamp, of: UInt16.self)
   }
 
-  func write(_ columns: CurveColumns) {
-    for n in columns.ratio.indices {
-      ratio[n] = columns.ratio[n]
-      level[n] = columns.level[n]
-    }
-    for (n, entry) in columns.residualRatio.enumerated() { residualRatio[n] = entry }
-    for n in columns.reach.indices {
-      (reach[n], lift[n], near[n]) = (columns.reach[n], columns.lift[n], columns.near[n])
+  func write(_ columns: CurveColumns, _ count: Int) {
+    let isUniform = columns.entries.count == 1
+    let isRamp = columns.curve.form == .ramp
+    for n in 0..<count {
+      let entry = columns.entries[isUniform ? 0 : n]
+      multiplier[n] = columns.multiplier[n]
+      (ratio[n], level[n], residualRatio[n]) = (entry.ratio, entry.level, entry.residualRatio)
+      if isRamp { (reach[n], lift[n], near[n]) = (entry.reach, entry.lift, entry.near) }
     }
     let words = UnsafeMutableRawPointer(curve).assumingMemoryBound(to: Int16.self)
     let bytes = (UnsafeMutableRawPointer(curve) + 3 * 128).assumingMemoryBound(to: UInt8.self)
@@ -232,6 +257,14 @@ private final class StoreColumns: @unchecked Sendable {
   }
 
   deinit { memory.deallocate() }
+}
+
+extension UnsafeMutablePointer {
+  /// Sets the first elements, each by its place.
+  @inline(__always)
+  fileprivate func fill(_ count: Int, _ element: (Int) -> Pointee) {
+    for n in 0..<count { self[n] = element(n) }
+  }
 }
 
 /// Checks that instructions of the 8-bit product families share.

@@ -85,9 +85,12 @@ public struct QuantizedTransposedConvolution: Instruction {
       count: kernel[0] * kernel[1], length: channels / groups, type: .int8)
     try preparation.checkPacked(
       self, weights: weights, groups: groups, columns: columns / groups, runs: runs)
-    let store = QuantizedStore(
-      factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
-      columns: columns, activation: activation, residualLast: residualAfterActivation, preparation)
+    let store =
+      preparation.kept(plan?.store)
+      ?? QuantizedStore(
+        factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
+        columns: columns, activation: activation, residualLast: residualAfterActivation, preparation
+      )
     let plan = QuantizedTransposedPlan(
       input: input, output: output, groups: groups, runs: runs,
       geometry: TransposedGeometry(

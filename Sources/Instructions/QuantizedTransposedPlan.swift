@@ -10,7 +10,7 @@ struct QuantizedTransposedPlan: Sendable {
   /// By phase: where the taps lie behind a staged pixel, and where the phase begins in a panel.
   private let runs: [[Int]]
   private let depths: [Int]
-  private let store: QuantizedStore
+  let store: QuantizedStore
   private let kernel: Gemm8Kernel
   private let groups: Int
   /// Per group.

@@ -224,10 +224,11 @@ struct StoreCurve {
 }
 
 extension Int16 {
-  /// Rounds to the nearest integer; nil beyond ±32767.
+  /// Rounds to the nearest integer, ties to even; nil beyond ±32767.
   init?(fraction x: Double) {
-    let rounded = x.rounded(.toNearestOrEven)
-    guard abs(rounded) <= 32767 else { return nil }
-    self = Int16(rounded)
+    guard abs(x) < 32767.5 else { return nil }
+    // Behind this number nothing remains of a fraction; a call would take longer.
+    let large = 0x1.8p52
+    self = Int16(x + large - large)
   }
 }

@@ -88,17 +88,35 @@ struct ByteReader {
   mutating func integers(_ count: Int) throws(ModelFileError) -> [Int32] {
     guard count <= remaining else { throw corrupt("it ends too early") }
     var values = [Int32](repeating: 0, count: count)
-    for index in values.indices {
-      // Nearly all take one byte.
-      if offset < bytes.count, bytes[offset] < 0x80 {
-        let value = Int32(bytes[offset])
-        values[index] = value >> 1 ^ -(value & 1)
-        offset += 1
-      } else {
-        values[index] = Int32(clamping: try signed())
-      }
+    var index = 0
+    while index < count {
+      index += readShort(&values, from: index)
+      guard index < count else { break }
+      values[index] = Int32(clamping: try signed())
+      index += 1
     }
     return values
+  }
+
+  /// Reads numbers of one or two bytes, which nearly all have; returns how many.
+  private mutating func readShort(_ values: inout [Int32], from first: Int) -> Int {
+    let bytes = bytes
+    var (next, index) = (offset, first)
+    values.withUnsafeMutableBufferPointer { values in
+      while index < values.count, next < bytes.count {
+        var value = Int32(bytes[next])
+        if value >= 0x80 {
+          guard next + 1 < bytes.count, bytes[next + 1] < 0x80 else { break }
+          next += 1
+          value = value & 0x7F | Int32(bytes[next]) << 7
+        }
+        values[index] = value >> 1 ^ -(value & 1)
+        index += 1
+        next += 1
+      }
+    }
+    offset = next
+    return index - first
   }
 
   mutating func bool() throws(ModelFileError) -> Bool {

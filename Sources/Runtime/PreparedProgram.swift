@@ -11,13 +11,19 @@ final class PreparedProgram {
   /// The bytes of weights in forms made at load.
   let derivedByteCount: Int
 
+  /// - Parameter other: the same program, prepared alike for another number of parts: it shares
+  ///   what does not depend on them
   /// - Throws: `RuntimeError` naming the instruction that refuses its fields or tensors.
   init(
-    _ program: Program, weights: Weights, isas: Set<ISA>, parts: Int
+    _ program: Program, weights: Weights, isas: Set<ISA>, parts: Int,
+    sharing other: PreparedProgram? = nil
   ) throws(RuntimeError) {
-    var prepared = program.instructions
+    var prepared =
+      other.map { Array(UnsafeBufferPointer(start: $0.instructions, count: $0.count)) }
+      ?? program.instructions
     var preparation = Preparation(
-      tensors: program.tensors, isas: isas, parts: parts, constants: weights.constants)
+      tensors: program.tensors, isas: isas, parts: parts, constants: weights.constants,
+      isRepeated: other != nil)
     for index in prepared.indices {
       do throws(InstructionError) {
         try prepared[index].prepare(&preparation)

@@ -83,7 +83,8 @@ public final class Session: @unchecked Sendable {
     alone = try PreparedProgram(program, weights: weights, isas: options.isas, parts: 1)
     together =
       threads > 1
-      ? try PreparedProgram(program, weights: weights, isas: options.isas, parts: threads) : nil
+      ? try PreparedProgram(
+        program, weights: weights, isas: options.isas, parts: threads, sharing: alone) : nil
     let scratchByteCount = max(alone.scratchByteCount, together?.scratchByteCount ?? 0)
     // One block, so that its huge pages serve both.
     let arenaByteCount = (program.arenaByteCount + 63) & ~63

@@ -57,6 +57,16 @@ public struct Quantization: Sendable, Hashable {
     zeroPoints[zeroPoints.count == 1 ? 0 : channel]
   }
 
+  /// The scale of each of `count` channels.
+  package func scales(_ count: Int) -> [Float] {
+    scales.count == 1 ? [Float](repeating: scales[0], count: count) : scales
+  }
+
+  /// The zero point of each of `count` channels.
+  package func zeroPoints(_ count: Int) -> [Int32] {
+    zeroPoints.count == 1 ? [Int32](repeating: zeroPoints[0], count: count) : zeroPoints
+  }
+
   /// The scale that stands for all channels where their own are folded into weights.
   package var foldedScale: Float { scales.max() ?? 1 }
 
@@ -72,14 +82,15 @@ public struct Quantization: Sendable, Hashable {
       return false
     }
     // Sums without exits, which become vectors: files have many scales, and this is asked often.
-    var wrong = 0
+    var wrong: UInt32 = 0
     scales.withUnsafeBufferPointer { scales in
       // Positive and finite are the bit patterns from 1 on below that of infinity.
       let limit = Float.infinity.bitPattern - 1
-      for scale in scales { wrong &+= scale.bitPattern &- 1 < limit ? 0 : 1 }
+      for scale in scales { wrong |= scale.bitPattern &- 1 < limit ? 0 : 1 }
     }
     zeroPoints.withUnsafeBufferPointer { zeroPoints in
-      for zero in zeroPoints { wrong &+= range.contains(zero) ? 0 : 1 }
+      let (least, most) = (range.lowerBound, range.upperBound)
+      for zero in zeroPoints { wrong |= zero < least || zero > most ? 1 : 0 }
     }
     return wrong == 0
   }
