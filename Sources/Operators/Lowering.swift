@@ -321,6 +321,8 @@ public final class Lowering {
       }
       return try self.constant(constant, in: layout, type: type, name: graph[id].name)
     }
+    // Inputs arrive as they are declared, and are then kept like all values.
+    let type = type ?? (info.type == .float32 ? storage(of: id) : nil)
     let known = (forms[id] ?? []).filter { self[$0.operand].quantization == nil }
     if known.isEmpty {
       let form = try dequantized(id, layout)

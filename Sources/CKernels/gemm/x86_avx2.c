@@ -135,10 +135,9 @@ static inline __attribute__((always_inline)) __m256 broadcast_odd(const uint16_t
 #include "generic.h"
 
 void apus_round_bfloat16_avx2(const float *src, uint16_t *dst, size_t count) {
-  for (size_t i = 0; i < count; i += 8) {
-    size_t some = count - i;
-    store_bfloat16(dst + i, LOAD_SOME(src + i, some), some);
-  }
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) store_bfloat16(dst + i, _mm256_loadu_ps(src + i), 8);
+  if (i < count) store_bfloat16(dst + i, LOAD_SOME(src + i, count - i), count - i);
 }
 
 #pragma clang attribute pop

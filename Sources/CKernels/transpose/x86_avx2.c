@@ -82,8 +82,46 @@ INLINE void tile_1(const uint8_t *src, ptrdiff_t s, uint8_t *dst, ptrdiff_t d) {
   UNROLL for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(dst + i * d), r[i]);
 }
 
+// Three planes that become the channels of pixels; the rest element by element.
+INLINE void interleave_3(const uint16_t *src, ptrdiff_t s, uint16_t *dst, size_t columns) {
+#define W(i) ((2 * (i) + 1) << 8 | 2 * (i))
+  // Where the elements of each plane lie in the three vectors that 8 pixels make.
+  const __m128i order[3][3] = {
+      {_mm_setr_epi16(W(0), -1, -1, W(1), -1, -1, W(2), -1),
+       _mm_setr_epi16(-1, W(0), -1, -1, W(1), -1, -1, W(2)),
+       _mm_setr_epi16(-1, -1, W(0), -1, -1, W(1), -1, -1)},
+      {_mm_setr_epi16(-1, W(3), -1, -1, W(4), -1, -1, W(5)),
+       _mm_setr_epi16(-1, -1, W(3), -1, -1, W(4), -1, -1),
+       _mm_setr_epi16(W(2), -1, -1, W(3), -1, -1, W(4), -1)},
+      {_mm_setr_epi16(-1, -1, W(6), -1, -1, W(7), -1, -1),
+       _mm_setr_epi16(W(5), -1, -1, W(6), -1, -1, W(7), -1),
+       _mm_setr_epi16(-1, W(5), -1, -1, W(6), -1, -1, W(7))},
+  };
+#undef W
+  size_t j = 0;
+  for (; j + 8 <= columns; j += 8) {
+    __m128i x[3];
+    UNROLL for (int i = 0; i < 3; i++) {
+      x[i] = _mm_loadu_si128((const __m128i *)(src + i * s + (ptrdiff_t)j));
+    }
+    UNROLL for (int k = 0; k < 3; k++) {
+      __m128i y = _mm_or_si128(
+          _mm_shuffle_epi8(x[0], order[k][0]), _mm_shuffle_epi8(x[1], order[k][1]));
+      y = _mm_or_si128(y, _mm_shuffle_epi8(x[2], order[k][2]));
+      _mm_storeu_si128((__m128i *)(dst + 3 * j + 8 * k), y);
+    }
+  }
+  plain_2(src + j, s, dst + 3 * j, 3, 3, columns - j);
+}
+
 void apus_transpose_4_avx2(const struct apus_transpose *t) { tiled_4(t, 8, tile_4); }
-void apus_transpose_2_avx2(const struct apus_transpose *t) { tiled_2(t, 8, tile_2); }
+void apus_transpose_2_avx2(const struct apus_transpose *t) {
+  if (t->rows == 3 && t->dst_stride == 3) {
+    interleave_3(t->src, t->src_stride, t->dst, t->columns);
+  } else {
+    tiled_2(t, 8, tile_2);
+  }
+}
 void apus_transpose_1_avx2(const struct apus_transpose *t) { tiled_1(t, 16, tile_1); }
 
 #pragma clang attribute pop
