@@ -105,6 +105,14 @@ def test_input_memory_is_filled_in_place(program, x, expected):
         del memory, view
 
 
+def test_outputs_of_earlier_runs_stay_as_they_were(program, x, expected):
+    with apus.load(program) as model, model.session() as session:
+        (first,) = session(x)
+        (second,) = session(2 * x)
+        np.testing.assert_allclose(first, expected, rtol=1e-5)
+        assert not np.array_equal(first, second)
+
+
 def test_memory_and_threads_are_told(program):
     with apus.load(program) as model, model.session(threads=2) as session:
         assert session.threads == 2

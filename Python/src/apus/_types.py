@@ -153,6 +153,16 @@ def tensor_info(function: Any, *arguments: int) -> TensorInfo:
     )
 
 
+def is_fixed(info: TensorInfo) -> bool:
+    """Says whether a tensor's extents are known, and its elements take whole bytes."""
+    return (
+        info.dtype is not None
+        and bits(number(info.dtype)) >= 8
+        and info.shape is not None
+        and all(isinstance(side, int) for side in info.shape)
+    )
+
+
 def shapes_text(shapes: Any) -> str | None:
     """The text of a mapping from input names to shapes; a text stays as it is."""
     if shapes is None or isinstance(shapes, str):
