@@ -28,8 +28,10 @@
 
 // The most output pixels of a line that see one column.
 #define RING 7
-// Pixels whose scaled sums are kept before they are stored by a curve.
+// Pixels of a line whose scaled sums are kept before they are stored, and what sweeps write behind.
 #define KEPT 32
+#define MARGIN 4
+#define LINE_KEPT (2 * (KEPT + MARGIN))
 // A kind of store besides those of quantized.h: the general one where it only scales and bounds.
 #define SCALED 4
 
@@ -61,8 +63,10 @@ struct NAME(line) {
   ptrdiff_t y_width;
   // The line itself: sweeps work on a copy, whose members no store to y can change.
   const struct NAME(line) * whole;
-  // Curve and ramp: scaled sums of pixels, two vectors of 16 bits for each.
+  // Scaled sums of pixels, two vectors of 16 bits for each.
   BYTES *kept;
+  // 5×5: weights of the fifth row, see sweep.h.
+  const BYTES (*across)[4][4];
 };
 
 #include "store.h"
@@ -217,7 +221,12 @@ INLINE void NAME(sweep)(
   }
 }
 
-#define SWEEP(name, k, stride)                                                            \
+#define GENERAL_LINE(name, k, stride)                                                     \
+  static __attribute__((noinline)) void NAME(name)(                                       \
+      const struct NAME(line) * line, __attribute__((unused)) uint32_t kind) {            \
+    NAME(sweep)(line, APUS_STORE_GENERAL, k, k, stride);                                  \
+  }
+#define LINE(name, k, stride)                                                             \
   static __attribute__((noinline)) void NAME(name)(                                       \
       const struct NAME(line) * line, uint32_t kind) {                                    \
     if (kind == APUS_STORE_DIRECT) NAME(sweep)(line, APUS_STORE_DIRECT, k, k, stride);    \
@@ -225,38 +234,56 @@ INLINE void NAME(sweep)(
     else if (kind == APUS_STORE_CURVE) NAME(sweep)(line, APUS_STORE_CURVE, k, k, stride); \
     else NAME(sweep)(line, APUS_STORE_GENERAL, k, k, stride);                             \
   }
-SWEEP(line_3_1, 3, 1)
-SWEEP(line_3_2, 3, 2)
-SWEEP(line_5_1, 5, 1)
-SWEEP(line_5_2, 5, 2)
-SWEEP(line_7_1, 7, 1)
-SWEEP(line_7_2, 7, 2)
-#undef SWEEP
+GENERAL_LINE(line_3_1, 3, 1)
+GENERAL_LINE(line_3_2, 3, 2)
+GENERAL_LINE(line_5_1, 5, 1)
+GENERAL_LINE(line_5_2, 5, 2)
+LINE(line_7_1, 7, 1)
+LINE(line_7_2, 7, 2)
+#undef GENERAL_LINE
+#undef LINE
+
+// The function of the call's lines where `strips` does not compute them.
+static void (*NAME(line_function)(const struct apus_depthwise8 *d))(
+    const struct NAME(line) *, uint32_t) {
+  if (d->kernel_height != d->kernel_width || d->stride_y != d->stride_x) return NAME(line_any);
+  if (d->dilation_y != 1 || d->dilation_x != 1) return NAME(line_any);
+  if (d->stride_x < 1 || d->stride_x > 2) return NAME(line_any);
+  const int two = d->stride_x == 2;
+  switch (d->kernel_width) {
+    case 3: return two ? NAME(line_3_2) : NAME(line_3_1);
+    case 5: return two ? NAME(line_5_2) : NAME(line_5_1);
+    case 7: return two ? NAME(line_7_2) : NAME(line_7_1);
+    default: return NAME(line_any);
+  }
+}
+
+#include "sweep.h"
 
 // All lines of `n` channels (at most a vector's bytes) from channel c on.
 static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t n) {
-  void (*run)(const struct NAME(line) *, uint32_t) = NAME(line_any);
-  if (d->kernel_height == d->kernel_width && d->dilation_y == 1 && d->dilation_x == 1) {
-    if (d->kernel_width == 3 && d->stride_x == 1) run = NAME(line_3_1);
-    if (d->kernel_width == 3 && d->stride_x == 2) run = NAME(line_3_2);
-    if (d->kernel_width == 5 && d->stride_x == 1) run = NAME(line_5_1);
-    if (d->kernel_width == 5 && d->stride_x == 2) run = NAME(line_5_2);
-    if (d->kernel_width == 7 && d->stride_x == 1) run = NAME(line_7_1);
-    if (d->kernel_width == 7 && d->stride_x == 2) run = NAME(line_7_2);
-  }
+  void (*const run)(const struct NAME(line) *, uint32_t) = NAME(line_function)(d);
   struct NAME(columns) columns;
   NAME(read_columns)(&columns, d, c, n);
   uint32_t kind = d->store.kind == APUS_STORE_RAMP ? APUS_STORE_CURVE : d->store.kind;
   if (NAME(scales)(&columns, d)) kind = SCALED;
   const ptrdiff_t groups = (d->kernel_height + 3) / 4;
-  BYTES kept[2 * KEPT];
+  BYTES kept[2 * LINE_KEPT], across[2][4][4];
   struct NAME(line) line = {
-      .kept = kept, .d = d, .columns = &columns, .c = c, .n = n, .padding = d->padding + c,
-      .y_pixel = d->y_pixel, .y_width = d->y_width, .whole = &line};
+      .kept = kept, .across = across, .d = d, .columns = &columns, .c = c, .n = n,
+      .padding = d->padding + c, .y_pixel = d->y_pixel, .y_width = d->y_width, .whole = &line};
   line.weights = d->weights + c / 64 * groups * d->kernel_width * 256 + c % 64;
-  for (line.oy = d->first_line; line.oy < d->first_line + d->line_count; line.oy++) {
+  const ptrdiff_t end = d->first_line + d->line_count;
+  const int strips =
+      run != NAME(line_any) && d->kernel_width < 7 && kind != APUS_STORE_GENERAL;
+  if (strips && d->kernel_width == 5) NAME(cross)(across, line.weights, d->stride_x);
+  const int pairs = strips && d->kernel_width == 3 && d->stride_x == 1;
+  for (line.oy = d->first_line; line.oy < end;) {
+    const int lines = pairs && end - line.oy > 1 ? 2 : 1;
     line.y = (uint8_t *)d->store.y + line.oy * d->y_width * d->y_pixel + c;
-    run(&line, kind);
+    if (strips) NAME(strips)(&line, kind, lines);
+    else run(&line, kind);
+    line.oy += lines;
   }
 }
 
@@ -265,4 +292,6 @@ static void NAME(block)(const struct apus_depthwise8 *d, ptrdiff_t c, ptrdiff_t 
 #undef NOT_HELD
 #undef RING
 #undef KEPT
+#undef MARGIN
+#undef LINE_KEPT
 #undef SCALED

@@ -61,7 +61,7 @@ INLINE BYTES NAME(bytes)(const FLOATS *v, const BYTES *zero) {
   return OP(packus_epi16)(OP(adds_epi16)(a, zero[0]), OP(adds_epi16)(b, zero[1]));
 }
 
-// Whether `put` may take the general store's shortcut, SCALED: nothing is added, a bound is the only
+// Whether the general store's shortcut, SCALED, will do: nothing is added, a bound is the only
 // function, and no v · inverse comes near the limits of int32. Rounding keeps the order of numbers,
 // so that the bounds can be applied to the bytes; they are written into `columns`.
 static __attribute__((noinline)) int NAME(scales)(
@@ -177,7 +177,7 @@ INLINE void NAME(put)(
             OP(packs_epi32)(OP(cvtps_epi32)(v[2 * h]), OP(cvtps_epi32)(v[2 * h + 1]));
       }
       if (place == KEPT - 1 || ox + 1 == line->y_width) {
-        NAME(store_kept)(line->whole, ox - place, ox + 1);
+        NAME(store_kept)(line->whole, 0, ox - place, ox + 1);
       }
       return;
     }
