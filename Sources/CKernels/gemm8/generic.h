@@ -98,8 +98,9 @@ INLINE VECTOR load_residual(
   return __builtin_convertvector(wide, VECTOR) * load_floats(s->residual_scale + n);
 }
 
-// The general store: finishes a tile whose sums lie in `sums` [rows][panels * 16].
-static __attribute__((noinline)) void GEMM8(finish_tile)(
+// The general store: finishes a tile whose sums lie in `sums` [rows][panels * 16]. Unused where
+// an ISA has a faster one for all that is asked for.
+static __attribute__((noinline, unused)) void GEMM8(finish_tile)(
     const struct block *block, const struct rows *at, const int32_t *sums, size_t rows,
     size_t panels, int strided) {
   const struct apus_gemm8 *g = block->g;

@@ -1,4 +1,4 @@
-// The general stores of the 8-bit matrix product that are simple enough for fast ways of their own,
+// The general stores of the 8-bit matrix product that are simple enough for faster ways yet,
 // AVX-512; part of x86_avx512vnni.c: clamps to bytes with a residual, and plain real numbers.
 
 // The general store to bytes where the function is a clamp and the residual, if any, bytes.
@@ -106,7 +106,7 @@ static finish_function choose_finish(const struct apus_gemm8 *g) {
   const struct apus_quantized_store *s = &g->store;
   const int bytes =
       s->y_type == APUS_UINT8 && !(s->residual && s->residual_type != APUS_UINT8);
-  return bytes && s->activation.function <= APUS_CLIP ? clamp_tile : finish_tile_avx512vnni;
+  return bytes && s->activation.function <= APUS_CLIP ? clamp_tile : general_tile;
 }
 
 // Before and after the identity are one.

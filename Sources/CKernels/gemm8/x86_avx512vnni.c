@@ -323,6 +323,7 @@ static inline __attribute__((always_inline)) void curve_tile(
   }
 }
 
+#include "general_avx512.h"
 #include "simple_avx512.h"
 
 #pragma clang attribute pop
