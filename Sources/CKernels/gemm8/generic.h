@@ -12,7 +12,7 @@
 //   GEMM8_STORE(...)     the direct store of a tile
 //   GEMM8_CURVE(...)     its curve store; its ramp store, where the last argument is 1
 //   GEMM8_FINISH(g)      the function that stores a tile otherwise: finish_tile, or a faster one
-//   GEMM8_FAST(g)        whether GEMM8_FAST_FINISH(...) stores strided tiles instead
+//   GEMM8_FAST(block)    whether GEMM8_FAST_FINISH(...) stores strided tiles instead
 //   MATH                 the names of math_<isa>.h
 //   SUMS, LOAD_SUMS, ADD_SUMS, SPLAT_SUMS, NEAREST   vectors of int32
 
@@ -59,6 +59,9 @@ struct block {
   _Alignas(64) int16_t reach[64];
   _Alignas(64) int16_t lift[64];
   _Alignas(64) int16_t near[64];
+  // Of the fast finish: the bounds of y.
+  uint8_t low[64];
+  uint8_t high[64];
   finish_function finish;  // where the store is not direct
   int fast;                // a strided tile takes the fast finish, of which there may be some
   size_t next;             // bytes of weights behind its own that the next block reads
@@ -309,7 +312,7 @@ static void GEMM8(run_block)(
   }
   GEMM8(prepare_columns)(&block, panels);
   block.finish = GEMM8_FINISH(g);
-  block.fast = GEMM8_FAST(g);
+  block.fast = GEMM8_FAST(&block);
   // Narrow lines would leave tiles half empty.
   if (g->width < 2 * GEMM8_MAX_ROWS(panels)) {
     GEMM8(tiles)(&block, g->first, g->count, panels, 0);

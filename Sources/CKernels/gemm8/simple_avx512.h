@@ -45,21 +45,76 @@ static inline __attribute__((always_inline)) __m512i clamp_sums(
   return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1048576.0f), x));
 }
 
-// A strided tile with a residual before the function, from registers.
+// Whether y of the block's columns cannot leave int32 before it saturates, nor be a NaN; then the
+// function may clamp bytes, and this says to which: rounding keeps the order.
+static int prepare_sums(struct block *block) {
+  const struct apus_quantized_store *s = &block->g->store;
+  const uint64_t some = ~0ull >> (64 - block->columns);
+  const struct clamp c = make_clamp(block);
+  const float beta = s->activation.beta;
+  int tame = s->activation.function != APUS_CLIP || beta == beta;
+  for (size_t j = 0; 16 * j < block->columns; j++) {
+    const size_t n = block->column + 16 * j;
+    const __mmask16 own = (__mmask16)(some >> (16 * j));
+    const __m512 inverse = _mm512_loadu_ps(s->inverse + n), none = _mm512_setzero_ps();
+    const __m512 most = _mm512_mul_ps(
+        inverse, _mm512_add_ps(
+                     _mm512_mul_ps(
+                         _mm512_abs_ps(_mm512_loadu_ps(s->multiplier + n)),
+                         _mm512_set1_ps(2147483648.0f)),
+                     _mm512_mul_ps(
+                         _mm512_abs_ps(_mm512_loadu_ps(s->residual_scale + n)),
+                         _mm512_set1_ps(255.0f))));
+    tame &= _mm512_mask_cmp_ps_mask(own, most, _mm512_set1_ps(1073741824.0f), _CMP_LT_OQ) == own;
+    tame &= _mm512_mask_cmp_ps_mask(own, inverse, none, _CMP_GT_OQ) == own;
+    const __m512 bound[2] = {c.low, c.high};
+    uint8_t *const to[2] = {block->low + 16 * j, block->high + 16 * j};
+    for (int k = 0; k < 2; k++) {
+      const __m512 x =
+          _mm512_min_ps(_mm512_set1_ps(1048576.0f), _mm512_mul_ps(bound[k], inverse));
+      const __m512i whole =
+          _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_loadu_si512(s->zero + n));
+      _mm_storeu_si128(
+          (__m128i *)to[k],
+          _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
+    }
+  }
+  return tame;
+}
+
+// A strided tile with a residual before the function, from registers; after `prepare_sums`.
 static inline __attribute__((always_inline)) void add_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels) {
   const struct target target = make_target(block, at, panels, 1);
-  const struct clamp c = make_clamp(block);
+  const struct apus_quantized_store s = block->g->store;
   const ptrdiff_t step = block->g->residual_pixel;
+  const uint8_t *added = (const uint8_t *)s.residual + (ptrdiff_t)block->column + at->residual[0];
+  const uint64_t some = ~0ull >> (64 - block->columns);
+  UNROLL for (int j = 0; j < panels; j++) {
+    const size_t n = block->column + 16 * (size_t)j;
+    const __m512 multiplier = _mm512_loadu_ps(s.multiplier + n);
+    const __m512i zero = _mm512_loadu_si512(s.residual_zero + n);
+    const __m512 scale = _mm512_loadu_ps(s.residual_scale + n);
+    const __m512 inverse = _mm512_loadu_ps(s.inverse + n);
+    const __mmask16 own = (__mmask16)(some >> (16 * j));
+    UNROLL for (int i = 0; i < rows; i++) {
+      const __m512i other = _mm512_sub_epi32(
+          _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(own, added + i * step + 16 * j)), zero);
+      const __m512 x = _mm512_add_ps(
+          _mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][j]), multiplier),
+          _mm512_mul_ps(_mm512_cvtepi32_ps(other), scale));
+      acc[i][j] = _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse));
+    }
+  }
+  const __m512i low = bounds(block->low, panels), high = bounds(block->high, panels);
   UNROLL for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
     __m512i v[4];
-    UNROLL for (int q = 0; q < (panels == 3 ? 3 : 4); q++) {
-      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
-      v[q] = clamp_sums(&c, acc[row][panel], panel, at->residual[0] + row * step, 1);
+    UNROLL for (int q = 0; q < 4; q++) {
+      v[q] = acc[row_of(i, q, rows, panels)][panel_of(q, panels)];
     }
-    if (panels == 3) v[3] = v[0];
-    put(&target, narrow(v, block->zero), i, rows, panels, 1);
+    const __m512i bytes = _mm512_max_epu8(narrow(v, block->zero), low);
+    put(&target, _mm512_min_epu8(bytes, high), i, rows, panels, 1);
   }
 }
 
@@ -110,13 +165,13 @@ static finish_function choose_finish(const struct apus_gemm8 *g) {
 }
 
 // Before and after the identity are one.
-static int choose_fast(const struct apus_gemm8 *g) {
-  const struct apus_quantized_store *s = &g->store;
+static int choose_fast(struct block *block) {
+  const struct apus_quantized_store *s = &block->g->store;
   if (s->y_type == APUS_REAL && !s->residual && s->activation.function == APUS_IDENTITY) {
     return PLAIN_REALS;
   }
-  return choose_finish(g) == clamp_tile && s->residual &&
-         (!s->residual_last || s->activation.function == APUS_IDENTITY);
+  return block->finish == clamp_tile && s->residual &&
+         (!s->residual_last || s->activation.function == APUS_IDENTITY) && prepare_sums(block);
 }
 
 // A strided tile of real numbers without a function, from registers.
