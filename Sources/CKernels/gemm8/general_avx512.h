@@ -5,14 +5,14 @@
 // x sigmoid(alpha x) with the bits of math/generic.h: the same operations, but that what is exact
 // there takes one instruction: rounding, scaling by a power of two, and the first product with n.
 static inline __attribute__((always_inline)) void swish(
-    float *x, const int vectors, const float alpha) {
+    __m512 *x, const int vectors, const float alpha) {
   enum { MOST = 6 };
 #define EACH UNROLL for (int i = 0; i < vectors; i++)
 #define TIMES(v, c) _mm512_mul_ps(v, _mm512_set1_ps(c))
 #define PLUS(v, c) _mm512_add_ps(v, _mm512_set1_ps(c))
   __m512 n[MOST], r[MOST], p[MOST];
   // The operands' order keeps a NaN.
-  EACH r[i] = _mm512_max_ps(_mm512_set1_ps(-105.0f), TIMES(_mm512_loadu_ps(x + 16 * i), -alpha));
+  EACH r[i] = _mm512_max_ps(_mm512_set1_ps(-105.0f), TIMES(x[i], -alpha));
   EACH r[i] = _mm512_min_ps(_mm512_set1_ps(89.5f), r[i]);
   EACH n[i] = _mm512_roundscale_ps(TIMES(r[i], 1.44269504f), _MM_FROUND_TO_NEAREST_INT);
   EACH r[i] = _mm512_fnmadd_ps(n[i], _mm512_set1_ps(0.693145752f), r[i]);
@@ -24,15 +24,101 @@ static inline __attribute__((always_inline)) void swish(
   EACH p[i] = _mm512_mul_ps(_mm512_mul_ps(r[i], r[i]), p[i]);
   EACH p[i] = _mm512_scalef_ps(_mm512_add_ps(p[i], PLUS(r[i], 1.0f)), n[i]);
   EACH p[i] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[i], 1.0f));
-  EACH _mm512_storeu_ps(x + 16 * i, _mm512_mul_ps(_mm512_loadu_ps(x + 16 * i), p[i]));
+  EACH x[i] = _mm512_mul_ps(x[i], p[i]);
 #undef EACH
 #undef TIMES
 #undef PLUS
 }
 
-static __attribute__((noinline)) void apply_swish(float *x, size_t vectors, float alpha) {
-  for (; vectors >= 6; vectors -= 6, x += 6 * 16) swish(x, 6, alpha);
-  for (; vectors > 0; vectors--, x += 16) swish(x, 1, alpha);
+static __attribute__((noinline)) void apply_swish(float *at, size_t vectors, float alpha) {
+  enum { MOST = 6 };
+  __m512 x[MOST];
+  for (; vectors >= MOST; vectors -= MOST, at += 16 * MOST) {
+    UNROLL for (int i = 0; i < MOST; i++) x[i] = _mm512_loadu_ps(at + 16 * i);
+    swish(x, MOST, alpha);
+    UNROLL for (int i = 0; i < MOST; i++) _mm512_storeu_ps(at + 16 * i, x[i]);
+  }
+  for (; vectors > 0; vectors--, at += 16) {
+    x[0] = _mm512_loadu_ps(at);
+    swish(x, 1, alpha);
+    _mm512_storeu_ps(at, x[0]);
+  }
+}
+
+// Whether the real numbers that the block's columns can have allow `swish_rows`.
+static int suits_swish_rows(const struct block *block) {
+  const struct apus_gemm8 *g = block->g;
+  const struct apus_quantized_store *s = &g->store;
+  if (s->activation.alpha != 1.0f || s->residual || g->row_offset) return 0;
+  // What the products can add up to, and a little more.
+  const float products = 255 * 129 * (float)g->run_count * (float)g->run_length;
+  int suits = 1;
+  for (size_t n = block->column; n < block->column + block->columns; n++) {
+    const float offset = (float)s->offset[n];
+    const float most = products + (offset < 0 ? -offset : offset);
+    const float x = most * s->multiplier[n], y = x * s->inverse[n];
+    suits &= most < 2147483648.0f && x > -65536.0f && x < 65536.0f && y > -1073741824.0f &&
+             y < 1073741824.0f;
+  }
+  return suits;
+}
+
+// A swish with alpha = 1 to bytes without a residual, at one go. What makes sure elsewhere that no
+// conversion saturates and no power of two is out of range is left out: e, the exponential, is 0
+// or infinite where `swish` has it so, or both are lost in 1 + e.
+static inline __attribute__((always_inline)) void swish_rows(
+    const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
+    const int panels, const int strided) {
+#define EACH UNROLL for (int q = 0; q < vectors; q++)
+#define TIMES(v, c) _mm512_mul_ps(v, _mm512_set1_ps(c))
+#define PLUS(v, c) _mm512_add_ps(v, _mm512_set1_ps(c))
+  const struct target target = make_target(block, at, panels, strided);
+  const float *multiplier = block->g->store.multiplier + block->column;
+  const float *inverse = block->g->store.inverse + block->column;
+  const int vectors = panels == 3 ? 3 : 4;
+  for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
+    __m512 x[4], n[4], r[4], p[4];
+    __m512i v[4];
+    EACH {
+      const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
+      const __m512i sum = _mm512_load_si512(sums + 16 * (row * panels + panel));
+      x[q] = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multiplier + 16 * panel));
+    }
+    EACH n[q] = _mm512_roundscale_ps(TIMES(x[q], -1.44269504f), _MM_FROUND_TO_NEAREST_INT);
+    EACH r[q] = _mm512_fnmsub_ps(n[q], _mm512_set1_ps(0.693145752f), x[q]);
+    EACH r[q] = _mm512_sub_ps(r[q], TIMES(n[q], 1.42860677e-6f));
+    EACH p[q] = PLUS(TIMES(r[q], 0.00138144637f), 0.00836878084f);
+    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.0416683927f);
+    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.166665196f);
+    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.49999994f);
+    EACH p[q] = _mm512_mul_ps(_mm512_mul_ps(r[q], r[q]), p[q]);
+    EACH p[q] = _mm512_scalef_ps(_mm512_add_ps(p[q], PLUS(r[q], 1.0f)), n[q]);
+    EACH p[q] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[q], 1.0f));
+    EACH x[q] = _mm512_mul_ps(x[q], p[q]);
+    EACH v[q] = _mm512_cvtps_epi32(
+        _mm512_mul_ps(x[q], _mm512_loadu_ps(inverse + 16 * panel_of(q, panels))));
+    if (panels == 3) v[3] = v[0];
+    put(&target, narrow(v, block->zero), i, rows, panels, strided);
+  }
+#undef EACH
+#undef TIMES
+#undef PLUS
+}
+
+static __attribute__((noinline)) void swish_tile(
+    const struct block *block, const struct rows *at, const int32_t *sums, size_t rows,
+    size_t panels, int strided) {
+  switch (2 * panels + (unsigned)strided) {
+#define CASE(panels, strided)                                        \
+  case 2 * panels + strided:                                         \
+    swish_rows(block, at, sums, (int)rows, panels, strided);         \
+    break;
+#define CASES(panels) CASE(panels, 0) CASE(panels, 1)
+    CASES(1) CASES(2) CASES(3) CASES(4)
+#undef CASE
+#undef CASES
+    default: break;
+  }
 }
 
 static __attribute__((noinline)) void apply_any(

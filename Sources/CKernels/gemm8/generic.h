@@ -11,7 +11,7 @@
 //   GEMM8_MULTIPLY(...)  acc[rows][vectors] += A × B for four elements of K, see x86_avx512vnni.c
 //   GEMM8_STORE(...)     the direct store of a tile
 //   GEMM8_CURVE(...)     its curve store; its ramp store, where the last argument is 1
-//   GEMM8_FINISH(g)      the function that stores a tile otherwise: finish_tile, or a faster one
+//   GEMM8_FINISH(block)  the function that stores a tile otherwise: finish_tile, or a faster one
 //   GEMM8_FAST(block)    whether GEMM8_FAST_FINISH(...) stores strided tiles instead
 //   MATH                 the names of math_<isa>.h
 //   SUMS, LOAD_SUMS, ADD_SUMS, SPLAT_SUMS, NEAREST   vectors of int32
@@ -311,7 +311,7 @@ static void GEMM8(run_block)(
     }
   }
   GEMM8(prepare_columns)(&block, panels);
-  block.finish = GEMM8_FINISH(g);
+  block.finish = GEMM8_FINISH(&block);
   block.fast = GEMM8_FAST(&block);
   // Narrow lines would leave tiles half empty.
   if (g->width < 2 * GEMM8_MAX_ROWS(panels)) {

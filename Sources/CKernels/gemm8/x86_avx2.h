@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void store_tile(
 static inline __attribute__((always_inline)) void curve_tile(
     const struct block *block, const struct rows *at, __m256i (*acc)[2], const int rows,
     const int strided, const int ramp);
-#define GEMM8_FINISH(g) GEMM8(finish_tile)
+#define GEMM8_FINISH(block) GEMM8(finish_tile)
 #define GEMM8_FAST(block) 0
 #define GEMM8_FAST_FINISH(block, at, acc, rows, panels) (void)0
 #define GEMM8_STORE(block, at, acc, rows, panels, strided) \

@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) __m512i broadcast_four(const uint8_
     }                                                                            \
   } while (0)
 
-#define GEMM8_FINISH(g) choose_finish(g)
+#define GEMM8_FINISH(block) choose_finish(block)
 #define GEMM8_FAST(block) choose_fast(block)
 #define GEMM8_FAST_FINISH(block, at, acc, rows, panels)                          \
   (block->fast == PLAIN_REALS ? real_tile(block, at, acc, rows, panels)          \
@@ -75,7 +75,7 @@ static inline __attribute__((always_inline)) void store_tile(
 typedef void (*finish_function)(
     const struct block *, const struct rows *, const int32_t *sums, size_t rows, size_t panels,
     int strided);
-static finish_function choose_finish(const struct apus_gemm8 *g);
+static finish_function choose_finish(const struct block *block);
 static int choose_fast(struct block *block);
 enum { PLAIN_REALS = 2 };
 static inline __attribute__((always_inline)) void real_tile(
