@@ -1,5 +1,5 @@
 // The general stores of the 8-bit matrix product that are simple enough for faster ways yet,
-// AVX-512; part of x86_avx512vnni.c: clamps to bytes with a residual, and plain real numbers.
+// AVX-512; part of x86_avx512vnni.c: clamps to bytes with a residual, and real numbers.
 
 // The general store to bytes where the function is a clamp and the residual, if any, bytes.
 struct clamp {
@@ -168,27 +168,38 @@ static finish_function choose_finish(const struct block *block) {
 // Before and after the identity are one.
 static int choose_fast(struct block *block) {
   const struct apus_quantized_store *s = &block->g->store;
-  if (s->y_type == APUS_REAL && !s->residual && s->activation.function == APUS_IDENTITY) {
+  if (s->y_type == APUS_REAL && !(s->residual && s->residual_type != APUS_REAL) &&
+      s->activation.function == APUS_IDENTITY) {
     return PLAIN_REALS;
   }
   return block->finish == clamp_tile && s->residual &&
          (!s->residual_last || s->activation.function == APUS_IDENTITY) && prepare_sums(block);
 }
 
-// A strided tile of real numbers without a function, from registers.
+// A strided tile of real numbers without a function, from registers; what is added is real, too.
 static inline __attribute__((always_inline)) void real_tile(
     const struct block *block, const struct rows *at, __m512i (*acc)[GEMM8_MAX_PANELS],
     const int rows, const int panels) {
   const struct apus_quantized_store *s = &block->g->store;
   const uint64_t some = ~0ull >> (64 - block->columns);
-  const ptrdiff_t step = block->g->y_pixel;
+  const ptrdiff_t step = block->g->y_pixel, other_step = block->g->residual_pixel;
   float *base = (float *)s->y + (ptrdiff_t)block->column + at->y[0];
+  const float *other = (const float *)s->residual;
+  if (other) other += (ptrdiff_t)block->column + at->residual[0];
   UNROLL for (int j = 0; j < panels; j++) {
     const __m512 multiplier = _mm512_loadu_ps(s->multiplier + block->column + 16 * j);
+    const __mmask16 own = (__mmask16)(some >> (16 * j));
     UNROLL for (int i = 0; i < rows; i++) {
-      _mm512_mask_storeu_ps(
-          base + i * step + 16 * j, (__mmask16)(some >> (16 * j)),
-          _mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][j]), multiplier));
+      acc[i][j] = (__m512i)_mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][j]), multiplier);
+    }
+    if (other) {
+      UNROLL for (int i = 0; i < rows; i++) {
+        acc[i][j] = (__m512i)_mm512_add_ps(
+            (__m512)acc[i][j], _mm512_maskz_loadu_ps(own, other + i * other_step + 16 * j));
+      }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+      _mm512_mask_storeu_ps(base + i * step + 16 * j, own, (__m512)acc[i][j]);
     }
   }
 }
