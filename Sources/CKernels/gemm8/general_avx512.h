@@ -49,7 +49,9 @@ static __attribute__((noinline)) void apply_swish(float *at, size_t vectors, flo
 static int suits_swish_rows(const struct block *block) {
   const struct apus_gemm8 *g = block->g;
   const struct apus_quantized_store *s = &g->store;
-  if (s->activation.alpha != 1.0f || s->residual || g->row_offset) return 0;
+  const int smooth = s->activation.function == APUS_SWISH && s->activation.alpha == 1.0f;
+  const int hard = s->activation.function == APUS_HARD_SWISH;
+  if (!(smooth || hard) || s->residual || g->row_offset) return 0;
   // What the products can add up to, and a little more.
   const float products = 255 * 129 * (float)g->run_count * (float)g->run_length;
   int suits = 1;
@@ -63,57 +65,78 @@ static int suits_swish_rows(const struct block *block) {
   return suits;
 }
 
-// A swish with alpha = 1 to bytes without a residual, at one go. What makes sure elsewhere that no
-// conversion saturates and no power of two is out of range is left out: e, the exponential, is 0
-// or infinite where `swish` has it so, or both are lost in 1 + e.
-static inline __attribute__((always_inline)) void swish_rows(
-    const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
-    const int panels, const int strided) {
 #define EACH UNROLL for (int q = 0; q < vectors; q++)
 #define TIMES(v, c) _mm512_mul_ps(v, _mm512_set1_ps(c))
 #define PLUS(v, c) _mm512_add_ps(v, _mm512_set1_ps(c))
+
+// `swish` with alpha = 1 for |x| < 2^16, where no power of two needs bounds: e, the exponential, is
+// 0 or infinite where it is so there, or both are lost in 1 + e.
+static inline __attribute__((always_inline)) void near_swish(__m512 *x, const int vectors) {
+  __m512 n[4], r[4], p[4];
+  EACH n[q] = _mm512_roundscale_ps(TIMES(x[q], -1.44269504f), _MM_FROUND_TO_NEAREST_INT);
+  EACH r[q] = _mm512_fnmsub_ps(n[q], _mm512_set1_ps(0.693145752f), x[q]);
+  EACH r[q] = _mm512_sub_ps(r[q], TIMES(n[q], 1.42860677e-6f));
+  EACH p[q] = PLUS(TIMES(r[q], 0.00138144637f), 0.00836878084f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.0416683927f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.166665196f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.49999994f);
+  EACH p[q] = _mm512_mul_ps(_mm512_mul_ps(r[q], r[q]), p[q]);
+  EACH p[q] = _mm512_scalef_ps(_mm512_add_ps(p[q], PLUS(r[q], 1.0f)), n[q]);
+  EACH p[q] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[q], 1.0f));
+  EACH x[q] = _mm512_mul_ps(x[q], p[q]);
+}
+
+// x min(max(alpha x + beta, 0), 1), as math/generic.h does it.
+static inline __attribute__((always_inline)) void hard_swish(
+    __m512 *x, const int vectors, float alpha, float beta) {
+  EACH {
+    const __m512 high = _mm512_max_ps(_mm512_setzero_ps(), PLUS(TIMES(x[q], alpha), beta));
+    x[q] = _mm512_mul_ps(x[q], _mm512_min_ps(_mm512_set1_ps(1.0f), high));
+  }
+}
+
+// A swish to bytes without a residual, at one go; `hard` is a constant. No conversion saturates.
+static inline __attribute__((always_inline)) void swish_rows(
+    const struct block *block, const struct rows *at, const int32_t *sums, const int rows,
+    const int panels, const int strided, const int hard) {
   const struct target target = make_target(block, at, panels, strided);
+  const struct apus_activation activation = block->g->store.activation;
   const float *multiplier = block->g->store.multiplier + block->column;
   const float *inverse = block->g->store.inverse + block->column;
   const int vectors = panels == 3 ? 3 : 4;
   for (int i = 0; i < rows; i += panels > 2 ? 1 : 4 / panels) {
-    __m512 x[4], n[4], r[4], p[4];
+    __m512 x[4];
     __m512i v[4];
     EACH {
       const int panel = panel_of(q, panels), row = row_of(i, q, rows, panels);
       const __m512i sum = _mm512_load_si512(sums + 16 * (row * panels + panel));
       x[q] = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multiplier + 16 * panel));
     }
-    EACH n[q] = _mm512_roundscale_ps(TIMES(x[q], -1.44269504f), _MM_FROUND_TO_NEAREST_INT);
-    EACH r[q] = _mm512_fnmsub_ps(n[q], _mm512_set1_ps(0.693145752f), x[q]);
-    EACH r[q] = _mm512_sub_ps(r[q], TIMES(n[q], 1.42860677e-6f));
-    EACH p[q] = PLUS(TIMES(r[q], 0.00138144637f), 0.00836878084f);
-    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.0416683927f);
-    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.166665196f);
-    EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.49999994f);
-    EACH p[q] = _mm512_mul_ps(_mm512_mul_ps(r[q], r[q]), p[q]);
-    EACH p[q] = _mm512_scalef_ps(_mm512_add_ps(p[q], PLUS(r[q], 1.0f)), n[q]);
-    EACH p[q] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[q], 1.0f));
-    EACH x[q] = _mm512_mul_ps(x[q], p[q]);
+    if (hard) {
+      hard_swish(x, vectors, activation.alpha, activation.beta);
+    } else {
+      near_swish(x, vectors);
+    }
     EACH v[q] = _mm512_cvtps_epi32(
         _mm512_mul_ps(x[q], _mm512_loadu_ps(inverse + 16 * panel_of(q, panels))));
     if (panels == 3) v[3] = v[0];
     put(&target, narrow(v, block->zero), i, rows, panels, strided);
   }
+}
 #undef EACH
 #undef TIMES
 #undef PLUS
-}
 
 static __attribute__((noinline)) void swish_tile(
     const struct block *block, const struct rows *at, const int32_t *sums, size_t rows,
     size_t panels, int strided) {
-  switch (2 * panels + (unsigned)strided) {
-#define CASE(panels, strided)                                        \
-  case 2 * panels + strided:                                         \
-    swish_rows(block, at, sums, (int)rows, panels, strided);         \
+  const unsigned hard = block->g->store.activation.function == APUS_HARD_SWISH;
+  switch (4 * panels + 2 * hard + (unsigned)strided) {
+#define CASE(panels, hard, strided)                                  \
+  case 4 * panels + 2 * hard + strided:                              \
+    swish_rows(block, at, sums, (int)rows, panels, strided, hard);   \
     break;
-#define CASES(panels) CASE(panels, 0) CASE(panels, 1)
+#define CASES(panels) CASE(panels, 0, 0) CASE(panels, 0, 1) CASE(panels, 1, 0) CASE(panels, 1, 1)
     CASES(1) CASES(2) CASES(3) CASES(4)
 #undef CASE
 #undef CASES

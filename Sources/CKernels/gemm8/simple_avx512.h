@@ -160,7 +160,7 @@ static __attribute__((noinline)) void clamp_tile(
 static finish_function choose_finish(const struct block *block) {
   const struct apus_quantized_store *s = &block->g->store;
   if (s->y_type != APUS_UINT8) return general_tile;
-  if (s->activation.function == APUS_SWISH && suits_swish_rows(block)) return swish_tile;
+  if (suits_swish_rows(block)) return swish_tile;
   const int bytes = !(s->residual && s->residual_type != APUS_UINT8);
   return bytes && s->activation.function <= APUS_CLIP ? clamp_tile : general_tile;
 }
