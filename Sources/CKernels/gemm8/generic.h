@@ -266,6 +266,14 @@ GEMM8_TILES
 static const tile_function GEMM8(tile_table)[GEMM8_MAX_PANELS][GEMM8_ROW_LIMIT][2] = {GEMM8_TILES};
 #undef TILE
 
+// Where a strided tile of real numbers goes, fetched so that its stores need not wait.
+static void GEMM8(fetch_target)(const struct block *block, const struct rows *at, size_t rows) {
+  const float *to = (const float *)block->g->store.y + at->y[0] + (ptrdiff_t)block->column;
+  for (size_t i = 0; i < rows; i++, to += block->g->y_pixel) {
+    for (size_t k = 0; k < block->columns; k += 16) __builtin_prefetch(to + k, 1);
+  }
+}
+
 // Some rows that follow each other in the grid: within one line, if strided.
 static void GEMM8(tiles)(
     struct block *block, size_t row, size_t left, size_t panels, int strided) {
@@ -273,6 +281,9 @@ static void GEMM8(tiles)(
   const size_t most = GEMM8_MAX_ROWS(panels);
   size_t line = row / g->width, pixel = row % g->width;
   const size_t fetched = g->run_length / 16 * g->run_count * FETCHED;
+  // More than the L2 cache holds.
+  const int is_far = strided && g->store.y_type == APUS_REAL &&
+                     g->count * (size_t)g->y_pixel * sizeof(float) > 1 << 20;
   for (size_t tiles = (left + most - 1) / most; tiles > 0; tiles--) {
     // Evenly split: never a tile of one row at the end.
     const size_t rows = (left + tiles - 1) / tiles;
@@ -292,6 +303,7 @@ static void GEMM8(tiles)(
       pixel += strided ? rows : 1;
       if (pixel >= g->width) pixel = 0, line++;
     }
+    if (is_far) GEMM8(fetch_target)(block, &at, rows);
     GEMM8(tile_table)[panels - 1][rows - 1][strided](block, &at);
   }
 }
