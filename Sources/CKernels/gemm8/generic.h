@@ -340,9 +340,13 @@ static void GEMM8(run_block)(
   }
 }
 
-// The panels of the next block of `left`: as many as possible, but so that 5 are
-// 3 + 2; blocks of 3 waste a quarter of a store.
-static size_t GEMM8(share)(size_t left) {
+// The panels of the next block of `left`: as many as possible, but so that 5 are 3 + 2. A block of
+// 3 leaves a quarter of what is stored together empty: where storing takes long beside the
+// products, 3 are 2 + 1 and 5 are 4 + 1.
+static size_t GEMM8(share)(const struct apus_gemm8 *g, size_t left) {
+  const int stores_long = g->store.kind >= APUS_STORE_CURVE && g->count >= GEMM8_ROW_LIMIT &&
+                          g->run_count * g->run_length <= 512;
+  if (GEMM8_MAX_PANELS == 4 && stores_long && (left == 3 || left == 5)) return left - 1;
   if (left == GEMM8_MAX_PANELS + 1) return (left + 1) / 2;
   return left < GEMM8_MAX_PANELS ? left : GEMM8_MAX_PANELS;
 }
@@ -351,9 +355,9 @@ void GEMM8(apus_gemm8)(const struct apus_gemm8 *g) {
   if (g->count == 0) return;
   const size_t panels = (g->columns + 15) / 16;
   for (size_t first = 0; first < panels;) {
-    const size_t some = GEMM8(share)(panels - first);
+    const size_t some = GEMM8(share)(g, panels - first);
     const size_t rest = panels - first - some;
-    GEMM8(run_block)(g, first * 16, some, rest > 0 ? GEMM8(share)(rest) : 0);
+    GEMM8(run_block)(g, first * 16, some, rest > 0 ? GEMM8(share)(g, rest) : 0);
     first += some;
   }
 }
