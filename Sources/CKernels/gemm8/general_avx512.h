@@ -51,16 +51,24 @@ static int suits_swish_rows(const struct block *block) {
   const struct apus_quantized_store *s = &g->store;
   const int smooth = s->activation.function == APUS_SWISH && s->activation.alpha == 1.0f;
   const int hard = s->activation.function == APUS_HARD_SWISH;
-  if (!(smooth || hard) || s->residual || g->row_offset) return 0;
+  // For a few rows it would take longer to find out.
+  if (!(smooth || hard) || s->residual || g->row_offset || g->count < 8) return 0;
   // What the products can add up to, and a little more.
-  const float products = 255 * 129 * (float)g->run_count * (float)g->run_length;
+  const __m512 products =
+      _mm512_set1_ps(255 * 129 * (float)g->run_count * (float)g->run_length);
+  const __m512 limit = _mm512_set1_ps(1073741824.0f);
+  const uint64_t some = ~0ull >> (64 - block->columns);
   int suits = 1;
-  for (size_t n = block->column; n < block->column + block->columns; n++) {
-    const float offset = (float)s->offset[n];
-    const float most = products + (offset < 0 ? -offset : offset);
-    const float x = most * s->multiplier[n], y = x * s->inverse[n];
-    suits &= most < 2147483648.0f && x > -65536.0f && x < 65536.0f && y > -1073741824.0f &&
-             y < 1073741824.0f;
+  for (size_t j = 0; 16 * j < block->columns; j++) {
+    const size_t n = block->column + 16 * j;
+    const __mmask16 own = (__mmask16)(some >> (16 * j));
+    const __m512 offset = _mm512_cvtepi32_ps(_mm512_loadu_si512(s->offset + n));
+    const __m512 sum = _mm512_add_ps(products, _mm512_abs_ps(offset));
+    const __m512 x = _mm512_abs_ps(_mm512_mul_ps(sum, _mm512_loadu_ps(s->multiplier + n)));
+    const __m512 y = _mm512_abs_ps(_mm512_mul_ps(x, _mm512_loadu_ps(s->inverse + n)));
+    __mmask16 good = _mm512_mask_cmp_ps_mask(own, sum, limit, _CMP_LT_OQ);
+    good = _mm512_mask_cmp_ps_mask(good, x, _mm512_set1_ps(65536.0f), _CMP_LT_OQ);
+    suits &= _mm512_mask_cmp_ps_mask(good, y, limit, _CMP_LT_OQ) == own;
   }
   return suits;
 }

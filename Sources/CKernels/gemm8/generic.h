@@ -318,9 +318,12 @@ static void GEMM8(run_block)(
   block.next = next_panels * g->panel_step;
   block.columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
   if (g->store.kind == APUS_STORE_DIRECT) {
+    // Bits that bounds of the type lack.
+    uint8_t some = 0;
     for (size_t n = 0; n < block.columns; n++) {
-      block.clamped |= g->store.low[column + n] != 0 || g->store.high[column + n] != 255;
+      some |= g->store.low[column + n] | (uint8_t)~g->store.high[column + n];
     }
+    block.clamped = some != 0;
   }
   GEMM8(prepare_columns)(&block, panels);
   block.finish = GEMM8_FINISH(&block);
