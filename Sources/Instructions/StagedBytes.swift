@@ -48,12 +48,31 @@ struct StagedBytes: Sendable {
       if rowStride == channels {
         memcpy(to + left, from, middle)
       } else {
-        for pixel in 0..<pixels {
-          memcpy(to + left + pixel * channels, from + pixel * rowStride, channels)
-        }
+        copyPixels(pixels, from: from, to: to + left)
       }
       if right > 0 { memset(to + left + middle, value, right) }
     }
     memset(target + count * lineByteCount, value, 64)
+  }
+
+  /// Copies pixels that lie `rowStride` bytes apart to where they lie together.
+  private func copyPixels(
+    _ count: Int, from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer
+  ) {
+    guard channels % 16 == 0 else {
+      for pixel in 0..<count {
+        memcpy(target + pixel * channels, source + pixel * rowStride, channels)
+      }
+      return
+    }
+    // A call for every pixel would take longer than its bytes.
+    for pixel in 0..<count {
+      let (from, to) = (source + pixel * rowStride, target + pixel * channels)
+      for byte in stride(from: 0, to: channels, by: 16) {
+        to.storeBytes(
+          of: from.loadUnaligned(fromByteOffset: byte, as: SIMD16<UInt8>.self),
+          toByteOffset: byte, as: SIMD16<UInt8>.self)
+      }
+    }
   }
 }
