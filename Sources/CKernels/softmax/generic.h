@@ -3,16 +3,22 @@
 
 #include BYTES
 
-// The exponentials of a line wait here for their sum, where the line is short enough.
-enum { WAITING = 1024 };
+// The exponentials of a line wait here for their sum, where the line is short enough. Short lines
+// are taken GROUP at a time, so that the end of one is not waited for alone.
+enum { WAITING = 1024, GROUP = LANES == 16 ? 4 : 2, SHORT = 512 };
 
-// exp(x) for x <= 0, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f with f in
-// [-1/2, 1/2]; 2^f by a minimax polynomial of relative error 2.4e-7, or 8e-5 where `coarse`, which
-// is as good where a byte is made of it.
-INLINE V exp_below(V x, int coarse) {
+// a + b, where the adders have more to do than the multipliers.
+#ifndef OTHER_SUM
+#define OTHER_SUM(a, b) ((a) + (b))
+#endif
+
+// exp(x - highest) for x <= highest, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f with
+// f in [-1/2, 1/2]; 2^f by a minimax polynomial of relative error 2.4e-7, or 8e-5 where `coarse`,
+// which is as good where a byte or a bfloat16 is made of it.
+INLINE V exp_below(V x, V highest, int coarse) {
   const float magic = 12582912.0f + 127.0f;  // 1.5 · 2^23: its low bits hold n + 127
-  const V t = M(max)(M(splat)(-127.0f), x * 1.44269504f);
-  const V shifted = t + magic;
+  const V t = larger(M(splat)(-127.0f), OTHER_SUM(x, -highest) * 1.44269504f);
+  const V shifted = OTHER_SUM(t, M(splat)(magic));
   const V f = t - (shifted - magic);
   V p;
   if (coarse) {
@@ -50,7 +56,7 @@ INLINE float line_max(const void *x, uint32_t type, size_t count) {
 INLINE Wide exponentials(
     const void *x, uint32_t type, size_t i, size_t count, V highest, int coarse) {
   Wide e = wide_load(x, type, i, count);
-  EACH_PART e.v[j] = exp_below(e.v[j] - highest, coarse);
+  EACH_PART e.v[j] = exp_below(e.v[j], highest, coarse);
   return e;
 }
 
@@ -72,12 +78,35 @@ INLINE void store_shares(
 
 INLINE size_t up_to_wide(size_t count) { return count < WIDE ? count : WIDE; }
 
+INLINE ptrdiff_t softmax_size(uint32_t type) {
+  return type == APUS_FLOAT32 ? 4 : type == APUS_SOFTMAX_BYTES ? 1 : 2;
+}
+
+INLINE Wide wide_larger(Wide a, Wide b) {
+  EACH_PART a.v[j] = larger(a.v[j], b.v[j]);
+  return a;
+}
+
+INLINE float wide_max(Wide x) {
+  V best = x.v[0];
+  for (int j = 1; j < PARTS; j++) best = larger(best, x.v[j]);
+  return lanes_max(best);
+}
+
+#define EACH_ROW _Pragma("clang loop unroll(full)") for (int r = 0; r < GROUP; r++)
+
+INLINE int is_coarse(uint32_t y_type) { return y_type != APUS_FLOAT32; }
+
+INLINE float share_factor(const struct apus_softmax *c, uint32_t y_type, float total) {
+  return y_type == APUS_SOFTMAX_BYTES ? c->y_inverse / total : 1.0f / total;
+}
+
 // Shares of one; `keep`: the line is short enough for its exponentials to wait.
 INLINE void softmax_row(
     const struct apus_softmax *c, uint32_t x_type, uint32_t y_type, const void *x, void *y,
     int keep) {
   float waiting[WAITING];
-  const int coarse = y_type == APUS_SOFTMAX_BYTES;
+  const int coarse = is_coarse(y_type);
   const size_t n = c->count;
   const V highest = M(splat)(line_max(x, x_type, n));
   Wide sum = wide_splat(0.0f);
@@ -94,14 +123,80 @@ INLINE void softmax_row(
     if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
     sum = wide_add(sum, e);
   }
-  const float total = wide_sum(sum);
-  const V factor = M(splat)(coarse ? c->y_inverse / total : 1.0f / total);
+  const V factor = M(splat)(share_factor(c, y_type, wide_sum(sum)));
   for (i = 0; i < n; i += WIDE) {
     const size_t some = up_to_wide(n - i);
     Wide e = keep ? wide_load(waiting, APUS_FLOAT32, i, WIDE)
                   : exponentials(x, x_type, i, some, highest, coarse);
     EACH_PART e.v[j] = e.v[j] * factor;
     store_shares(c, y_type, y, i, some, e);
+  }
+}
+
+// Calls on GROUP rows of at most SHORT elements.
+struct group {
+  const struct apus_softmax *c;
+  const char *x;
+  char *y;
+  ptrdiff_t x_row, y_row;  // bytes
+  V highest[GROUP];
+};
+
+INLINE void find_highest(struct group *g, uint32_t x_type) {
+  const size_t n = g->c->count, whole = n / WIDE * WIDE;
+  const Wide lowest = wide_splat(-__builtin_inff());
+  Wide best[GROUP];
+  EACH_ROW best[r] = lowest;
+  for (size_t i = 0; i < whole; i += WIDE) {
+    EACH_ROW best[r] = wide_larger(wide_load(g->x + r * g->x_row, x_type, i, WIDE), best[r]);
+  }
+  if (whole < n) EACH_ROW {
+    const Wide last = wide_load(g->x + r * g->x_row, x_type, whole, n - whole);
+    best[r] = wide_larger(wide_first(last, lowest, n - whole), best[r]);
+  }
+  EACH_ROW g->highest[r] = M(splat)(wide_max(best[r]));
+}
+
+// What `softmax_row` does to one row, in its order of sums, and then the maxima of `next`: without
+// them there would be nothing to do until the sums are known.
+INLINE void softmax_group(
+    const struct group *g, struct group *next, uint32_t x_type, uint32_t y_type) {
+  float waiting[GROUP][SHORT] __attribute__((aligned(64)));
+  const struct apus_softmax *c = g->c;
+  const int coarse = is_coarse(y_type);
+  const size_t n = c->count, whole = n / WIDE * WIDE;
+  const Wide zero = wide_splat(0.0f);
+  Wide sum[GROUP];
+  EACH_ROW sum[r] = zero;
+  for (size_t i = 0; i < whole; i += WIDE) EACH_ROW {
+    const Wide e = exponentials(g->x + r * g->x_row, x_type, i, WIDE, g->highest[r], coarse);
+    wide_store(waiting[r], APUS_FLOAT32, i, WIDE, e);
+    sum[r] = wide_add(sum[r], e);
+  }
+  if (whole < n) EACH_ROW {
+    Wide e = exponentials(g->x + r * g->x_row, x_type, whole, n - whole, g->highest[r], coarse);
+    e = wide_first(e, zero, n - whole);
+    wide_store(waiting[r], APUS_FLOAT32, whole, WIDE, e);
+    sum[r] = wide_add(sum[r], e);
+  }
+  float factor[GROUP];
+  EACH_ROW factor[r] = share_factor(c, y_type, wide_sum(sum[r]));
+  if (next) find_highest(next, x_type);
+  for (int r = 0; r < GROUP; r++) {
+    const V f = M(splat)(factor[r]);
+    char *y = g->y + r * g->y_row;
+    size_t i = 0;
+#ifdef SHARES_64
+    // Any finite share of a byte fits 32 bits.
+    if (factor[r] < 1073741824.0f) {
+      for (; i + 64 <= n; i += 64) SHARES_64(y, y_type, i, waiting[r] + i, f, c->y_zero);
+    }
+#endif
+    for (; i < n; i += WIDE) {
+      Wide e = wide_load(waiting[r], APUS_FLOAT32, i, WIDE);
+      EACH_PART e.v[j] = e.v[j] * f;
+      store_shares(c, y_type, y, i, up_to_wide(n - i), e);
+    }
   }
 }
 
@@ -124,12 +219,21 @@ INLINE void logarithmic_row(const struct apus_softmax *c, const void *x, void *y
   }
 }
 
-INLINE ptrdiff_t softmax_size(uint32_t type) {
-  return type == APUS_FLOAT32 ? 4 : type == APUS_SOFTMAX_BYTES ? 1 : 2;
-}
-
 INLINE void softmax_lines(const struct apus_softmax *c, uint32_t x_type, uint32_t y_type) {
-  for (size_t r = 0; r < c->rows; r++) {
+  size_t r = 0;
+  if (c->count <= SHORT && c->rows >= GROUP) {
+    const ptrdiff_t x_row = c->row * softmax_size(x_type), y_row = c->row * softmax_size(y_type);
+    struct group g = {c, (const char *)c->x, (char *)c->y, x_row, y_row, {{0}}};
+    find_highest(&g, x_type);
+    for (; r + GROUP <= c->rows; r += GROUP) {
+      struct group next = g;
+      next.x += GROUP * x_row;
+      next.y += GROUP * y_row;
+      softmax_group(&g, r + 2 * GROUP <= c->rows ? &next : NULL, x_type, y_type);
+      g = next;
+    }
+  }
+  for (; r < c->rows; r++) {
     const ptrdiff_t start = (ptrdiff_t)r * c->row;
     const char *x = (const char *)c->x + start * softmax_size(x_type);
     char *y = (char *)c->y + start * softmax_size(y_type);
@@ -153,6 +257,8 @@ void ISA_NAME(apus_softmax_rows)(const struct apus_softmax *c) {
   if (x == APUS_FLOAT32 && y == APUS_FLOAT32) softmax_lines(c, APUS_FLOAT32, APUS_FLOAT32);
   else if (x == APUS_FLOAT32 && y == APUS_SOFTMAX_BYTES) {
     softmax_lines(c, APUS_FLOAT32, APUS_SOFTMAX_BYTES);
+  } else if (x == APUS_BFLOAT16 && y == APUS_BFLOAT16) {
+    softmax_lines(c, APUS_BFLOAT16, APUS_BFLOAT16);
   } else {
     softmax_lines(c, x, y);
   }
@@ -169,7 +275,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
   for (size_t r = 0; r < c->rows; r++) highest = larger(LOAD(r), highest);
   V sum = M(splat)(0.0f);
   for (size_t r = 0; r < c->rows; r++) {
-    V e = exp_below(LOAD(r) - highest, 0);
+    V e = exp_below(LOAD(r), highest, 0);
     if (keep) waiting[r] = e;
     sum = sum + e;
   }
@@ -180,7 +286,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
     V result;
     if (c->logarithmic) result = LOAD(r) - shift;
     else if (keep) result = waiting[r] * factor;
-    else result = exp_below(LOAD(r) - highest, 0) * factor;
+    else result = exp_below(LOAD(r), highest, 0) * factor;
     if (part == LANES) store(c->y, c->y_type, i + r * row, result);
     else store_part(c->y, c->y_type, i + r * row, part, result);
   }
@@ -248,7 +354,7 @@ INLINE V expectation(
   }
   V sum = M(splat)(0.0f), weighted = sum;
   for (size_t k = 0; k < bins; k++) {
-    const V e = exp_below(p[k] - highest, 0);
+    const V e = exp_below(p[k], highest, 0);
     sum = sum + e;
     weighted = weighted + e * c->weights[k];
   }
