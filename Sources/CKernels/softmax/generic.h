@@ -343,6 +343,8 @@ INLINE V expectation(
     V block[LANES];
     for (size_t k = 0; k < LANES; k++) {
       const float *row = x + (ptrdiff_t)(k < some ? k : some - 1) * c->x_row;
+      // The same of the next group of rows, which may lie far from these.
+      __builtin_prefetch((const char *)(row + first) + c->x_row * (LANES * (ptrdiff_t)sizeof *x));
       block[k] = count == LANES ? load(row, APUS_FLOAT32, first)
                                 : load_part(row, APUS_FLOAT32, first, count);
     }
