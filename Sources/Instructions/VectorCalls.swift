@@ -267,13 +267,18 @@ extension Normalize {
     call.root_mean_square = isRootMeanSquare ? 1 : 0
     let scales = scale.isPresent ? UnsafeRawPointer(context.pointer(scale)) : nil
     let biases = bias.isPresent ? UnsafeRawPointer(context.pointer(bias)) : nil
-    for row in context.share(of: rows) {
+    let share = context.share(of: rows)
+    // Rows with the same parameters whose results nobody wants are one call.
+    let isJoined =
+      run == 1 && period == 1 && !mean.isPresent && !inverseDeviation.isPresent
+    call.rows = isJoined ? share.count : 1
+    for row in isJoined ? share.prefix(1) : share {
       let first = row % period * parameters
       call.x = UnsafeRawPointer(x + row * rowLength * inputType.byteCount)
       call.y = y + row * rowLength * outputType.byteCount
       call.scale = scales.map { $0 + first * scaleType.byteCount }
       call.bias = biases.map { $0 + first * biasType.byteCount }
-      kernel.entry.pointee.row(&call)
+      kernel.entry.pointee.rows(&call)
       if mean.isPresent { FloatElements(context.pointer(mean), meanType)[row] = call.mean }
       if inverseDeviation.isPresent {
         FloatElements(context.pointer(inverseDeviation), deviationType)[row] =

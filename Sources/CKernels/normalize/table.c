@@ -4,12 +4,12 @@
 #include "cpu.h"
 
 #define KERNEL(suffix, name, isa) \
-  void apus_normalize_row_##suffix(struct apus_normalize *);
+  void apus_normalize_rows_##suffix(struct apus_normalize *);
 #include "kernels.inc"
 #undef KERNEL
 
 static const struct apus_normalize_kernel kernels[] = {
-#define KERNEL(suffix, name, isa) {name, isa, apus_normalize_row_##suffix},
+#define KERNEL(suffix, name, isa) {name, isa, apus_normalize_rows_##suffix},
 #include "kernels.inc"
 #undef KERNEL
 };
