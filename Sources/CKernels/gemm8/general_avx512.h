@@ -2,36 +2,61 @@
 // thrice, each time with as many independent vectors under way as possible: sums become real
 // numbers, the function is applied, they are stored.
 
-// x sigmoid(alpha x) with the bits of math/generic.h: the same operations, but that what is exact
-// there takes one instruction: rounding, scaling by a power of two, and the first product with n.
-static inline __attribute__((always_inline)) void swish(
-    __m512 *x, const int vectors, const float alpha) {
-  enum { MOST = 6 };
-#define EACH UNROLL for (int i = 0; i < vectors; i++)
+#define EACH UNROLL for (int q = 0; q < vectors; q++)
 #define TIMES(v, c) _mm512_mul_ps(v, _mm512_set1_ps(c))
 #define PLUS(v, c) _mm512_add_ps(v, _mm512_set1_ps(c))
-  __m512 n[MOST], r[MOST], p[MOST];
+
+// A swish has the bits of math/generic.h: the operations are the same, but that what is exact there
+// takes one instruction: rounding, scaling by a power of two, and the first product with n.
+enum { SWISH_VECTORS = 6 };
+
+// x / (1 + e): e is 2^n exp(r), where r lacks the product of n with the low part of log 2.
+static inline __attribute__((always_inline)) void end_swish(
+    __m512 *x, const __m512 *n, __m512 *r, const int vectors) {
+  __m512 p[SWISH_VECTORS];
+  EACH r[q] = _mm512_sub_ps(r[q], TIMES(n[q], 1.42860677e-6f));
+  EACH p[q] = PLUS(TIMES(r[q], 0.00138144637f), 0.00836878084f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.0416683927f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.166665196f);
+  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.49999994f);
+  EACH p[q] = _mm512_mul_ps(_mm512_mul_ps(r[q], r[q]), p[q]);
+  EACH p[q] = _mm512_scalef_ps(_mm512_add_ps(p[q], PLUS(r[q], 1.0f)), n[q]);
+  EACH p[q] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[q], 1.0f));
+  EACH x[q] = _mm512_mul_ps(x[q], p[q]);
+}
+
+// x sigmoid(alpha x).
+static inline __attribute__((always_inline)) void swish(
+    __m512 *x, const int vectors, const float alpha) {
+  __m512 n[SWISH_VECTORS], r[SWISH_VECTORS];
   // The operands' order keeps a NaN.
-  EACH r[i] = _mm512_max_ps(_mm512_set1_ps(-105.0f), TIMES(x[i], -alpha));
-  EACH r[i] = _mm512_min_ps(_mm512_set1_ps(89.5f), r[i]);
-  EACH n[i] = _mm512_roundscale_ps(TIMES(r[i], 1.44269504f), _MM_FROUND_TO_NEAREST_INT);
-  EACH r[i] = _mm512_fnmadd_ps(n[i], _mm512_set1_ps(0.693145752f), r[i]);
-  EACH r[i] = _mm512_sub_ps(r[i], TIMES(n[i], 1.42860677e-6f));
-  EACH p[i] = PLUS(TIMES(r[i], 0.00138144637f), 0.00836878084f);
-  EACH p[i] = PLUS(_mm512_mul_ps(p[i], r[i]), 0.0416683927f);
-  EACH p[i] = PLUS(_mm512_mul_ps(p[i], r[i]), 0.166665196f);
-  EACH p[i] = PLUS(_mm512_mul_ps(p[i], r[i]), 0.49999994f);
-  EACH p[i] = _mm512_mul_ps(_mm512_mul_ps(r[i], r[i]), p[i]);
-  EACH p[i] = _mm512_scalef_ps(_mm512_add_ps(p[i], PLUS(r[i], 1.0f)), n[i]);
-  EACH p[i] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[i], 1.0f));
-  EACH x[i] = _mm512_mul_ps(x[i], p[i]);
-#undef EACH
-#undef TIMES
-#undef PLUS
+  EACH r[q] = _mm512_max_ps(_mm512_set1_ps(-105.0f), TIMES(x[q], -alpha));
+  EACH r[q] = _mm512_min_ps(_mm512_set1_ps(89.5f), r[q]);
+  EACH n[q] = _mm512_roundscale_ps(TIMES(r[q], 1.44269504f), _MM_FROUND_TO_NEAREST_INT);
+  EACH r[q] = _mm512_fnmadd_ps(n[q], _mm512_set1_ps(0.693145752f), r[q]);
+  end_swish(x, n, r, vectors);
+}
+
+// The same with alpha = 1 for |x| < 2^16, where nothing needs bounds: e is 0 or infinite where it
+// is so with them, or both are lost in 1 + e.
+static inline __attribute__((always_inline)) void near_swish(__m512 *x, const int vectors) {
+  __m512 n[SWISH_VECTORS], r[SWISH_VECTORS];
+  EACH n[q] = _mm512_roundscale_ps(TIMES(x[q], -1.44269504f), _MM_FROUND_TO_NEAREST_INT);
+  EACH r[q] = _mm512_fnmsub_ps(n[q], _mm512_set1_ps(0.693145752f), x[q]);
+  end_swish(x, n, r, vectors);
+}
+
+// x min(max(alpha x + beta, 0), 1), as math/generic.h does it.
+static inline __attribute__((always_inline)) void hard_swish(
+    __m512 *x, const int vectors, float alpha, float beta) {
+  EACH {
+    const __m512 high = _mm512_max_ps(_mm512_setzero_ps(), PLUS(TIMES(x[q], alpha), beta));
+    x[q] = _mm512_mul_ps(x[q], _mm512_min_ps(_mm512_set1_ps(1.0f), high));
+  }
 }
 
 static __attribute__((noinline)) void apply_swish(float *at, size_t vectors, float alpha) {
-  enum { MOST = 6 };
+  enum { MOST = SWISH_VECTORS };
   __m512 x[MOST];
   for (; vectors >= MOST; vectors -= MOST, at += 16 * MOST) {
     UNROLL for (int i = 0; i < MOST; i++) x[i] = _mm512_loadu_ps(at + 16 * i);
@@ -71,36 +96,6 @@ static int suits_swish_rows(const struct block *block) {
     suits &= _mm512_mask_cmp_ps_mask(good, y, limit, _CMP_LT_OQ) == own;
   }
   return suits;
-}
-
-#define EACH UNROLL for (int q = 0; q < vectors; q++)
-#define TIMES(v, c) _mm512_mul_ps(v, _mm512_set1_ps(c))
-#define PLUS(v, c) _mm512_add_ps(v, _mm512_set1_ps(c))
-
-// `swish` with alpha = 1 for |x| < 2^16, where no power of two needs bounds: e, the exponential, is
-// 0 or infinite where it is so there, or both are lost in 1 + e.
-static inline __attribute__((always_inline)) void near_swish(__m512 *x, const int vectors) {
-  __m512 n[4], r[4], p[4];
-  EACH n[q] = _mm512_roundscale_ps(TIMES(x[q], -1.44269504f), _MM_FROUND_TO_NEAREST_INT);
-  EACH r[q] = _mm512_fnmsub_ps(n[q], _mm512_set1_ps(0.693145752f), x[q]);
-  EACH r[q] = _mm512_sub_ps(r[q], TIMES(n[q], 1.42860677e-6f));
-  EACH p[q] = PLUS(TIMES(r[q], 0.00138144637f), 0.00836878084f);
-  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.0416683927f);
-  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.166665196f);
-  EACH p[q] = PLUS(_mm512_mul_ps(p[q], r[q]), 0.49999994f);
-  EACH p[q] = _mm512_mul_ps(_mm512_mul_ps(r[q], r[q]), p[q]);
-  EACH p[q] = _mm512_scalef_ps(_mm512_add_ps(p[q], PLUS(r[q], 1.0f)), n[q]);
-  EACH p[q] = _mm512_div_ps(_mm512_set1_ps(1.0f), PLUS(p[q], 1.0f));
-  EACH x[q] = _mm512_mul_ps(x[q], p[q]);
-}
-
-// x min(max(alpha x + beta, 0), 1), as math/generic.h does it.
-static inline __attribute__((always_inline)) void hard_swish(
-    __m512 *x, const int vectors, float alpha, float beta) {
-  EACH {
-    const __m512 high = _mm512_max_ps(_mm512_setzero_ps(), PLUS(TIMES(x[q], alpha), beta));
-    x[q] = _mm512_mul_ps(x[q], _mm512_min_ps(_mm512_set1_ps(1.0f), high));
-  }
 }
 
 // A swish to bytes without a residual, at one go; `hard` is a constant. No conversion saturates.
