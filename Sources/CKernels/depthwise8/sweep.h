@@ -45,9 +45,9 @@ INLINE BYTES NAME(scaled)(
 
 // What a sweep carries from step to step.
 struct NAME(walk) {
-  // Where the rows stand, counted from the padding, and how far it is to their next column; rows
-  // outside the image stand still on the padding.
-  uintptr_t at[5], pace[5];
+  // Where the rows stand, and how far it is to their next column. In checked steps places are
+  // counted from the padding; rows outside the image stand still on it.
+  uintptr_t at[5], pace[5], x_pixel;
   ptrdiff_t ix;
   ptrdiff_t count;  // pixels that are not yet stored
   BYTES *kept;
@@ -92,8 +92,8 @@ INLINE void NAME(finish_step)(
   walk->count -= each;
 }
 
-// One step for the pixels that began `young` to `old` steps ago; where the columns may lie outside
-// the image, `checked`. All arguments but the pointers are constants.
+// One step for the pixels that began `young` to `old` steps ago; where a row or column may lie
+// outside the image, `checked`. All arguments but the pointers are constants.
 INLINE void NAME(step)(
     struct NAME(walk) * walk, const int young, const int old, const int checked, const int low,
     const int high, const int kind, const int lines, const int k, const int stride) {
@@ -120,8 +120,10 @@ INLINE void NAME(step)(
     if (checked) NOT_HELD(inside);
     const uint8_t *from[5];
     UNROLL for (int r = 0; r < rows; r++) {
-      from[r] = padding + (checked ? walk->at[r] & inside : walk->at[r]);
-      walk->at[r] += walk->pace[r];
+      from[r] = checked ? padding + (walk->at[r] & inside) : (const uint8_t *)walk->at[r];
+      walk->at[r] += checked ? walk->pace[r] : walk->x_pixel;
+      // Or every row and column of a step gets a register of its own, which there is not.
+      NOT_HELD(walk->at[r]);
     }
     if (k == 5) fifth[c] = from[4];
     NAME(quarters)(from, rows < 4 ? rows : 4, low, high, x);
@@ -170,11 +172,12 @@ INLINE void NAME(sweep_part)(
     }
   }
   const ptrdiff_t width = d->width, left = first * stride - d->pad_left;
+  const ptrdiff_t top = line->oy * stride - d->pad_top;
   walk.ix = left;
+  walk.x_pixel = (uintptr_t)d->x_pixel;
   UNROLL for (int r = 0; r < rows; r++) {
-    const ptrdiff_t iy = line->oy * stride - d->pad_top + r;
-    const uintptr_t there = -(uintptr_t)((size_t)iy < (size_t)d->height);
-    const uintptr_t place = (uintptr_t)((iy * width + left) * d->x_pixel + line->c);
+    const uintptr_t there = -(uintptr_t)((size_t)(top + r) < (size_t)d->height);
+    const uintptr_t place = (uintptr_t)(((top + r) * width + left) * d->x_pixel + line->c);
     walk.at[r] = ((uintptr_t)d->x + place - (uintptr_t)line->padding) & there;
     walk.pace[r] = (uintptr_t)d->x_pixel & there;
   }
@@ -194,10 +197,12 @@ INLINE void NAME(sweep_part)(
   // The steps that start pixels and finish others.
   ptrdiff_t steps = (count + each - 1) / each - (ages - 1);
   const ptrdiff_t end = walk.ix + steps * step;
-  if (steps > 0 && walk.ix >= 0 && end <= width) {
+  if (walk.ix >= 0 && end <= width && top >= 0 && top + rows <= d->height) {
+    UNROLL for (int r = 0; r < rows; r++) walk.at[r] += (uintptr_t)line->padding;
     for (; steps > 0; steps--) {
       NAME(step)(&walk, 0, ages - 1, 0, low, high, kind, lines, k, stride);
     }
+    UNROLL for (int r = 0; r < rows; r++) walk.at[r] -= (uintptr_t)line->padding;
   }
   for (; steps > 0; steps--) {
     NAME(step)(&walk, 0, ages - 1, 1, low, high, kind, lines, k, stride);
