@@ -86,11 +86,25 @@ static inline __attribute__((always_inline)) void curve_pair(
   _mm256_mask_storeu_epi8(p, (n) >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (n)) - 1, v)
 #include "generic.h"
 
+// How many lines of output to compute at a time, so that the next block of channels finds their
+// input in a cache.
+static ptrdiff_t lines_together(const struct apus_depthwise8 *d) {
+  const ptrdiff_t input = d->stride_y * d->width * d->x_pixel;
+  const ptrdiff_t lines = 262144 / (input + 1) / 2 * 2;
+  return lines < 8 ? 8 : lines;
+}
+
 void apus_depthwise8_avx512vnni(const struct apus_depthwise8 *d) {
-  for (ptrdiff_t c = 0; c < d->channels; c += 64) {
-    const ptrdiff_t n = d->channels - c < 64 ? d->channels - c : 64;
-    if (n > 32) block_zmm(d, c, n);
-    else block_ymm(d, c, n);
+  const ptrdiff_t end = d->first_line + d->line_count;
+  struct apus_depthwise8 some = *d;
+  const ptrdiff_t most = d->channels > 64 ? lines_together(d) : d->line_count;
+  for (; some.first_line < end; some.first_line += some.line_count) {
+    some.line_count = end - some.first_line < most ? end - some.first_line : most;
+    for (ptrdiff_t c = 0; c < d->channels; c += 64) {
+      const ptrdiff_t n = d->channels - c < 64 ? d->channels - c : 64;
+      if (n > 32) block_zmm(&some, c, n);
+      else block_ymm(&some, c, n);
+    }
   }
 }
 
