@@ -23,6 +23,7 @@ package struct Expectation: Instruction {
     var rowStride: Int
     var groups: Int
     var bins: Int
+    var isFused: Bool
   }
 
   package init() {}
@@ -66,7 +67,7 @@ package struct Expectation: Instruction {
     else { return }
     plan = Plan(
       kernel: kernel, pictures: x.shape[0], rows: x.shape[1], rowStride: x.rowStride,
-      groups: groups, bins: bins)
+      groups: groups, bins: bins, isFused: !preparation.isExact)
   }
 
   package func execute(_ context: borrowing ExecutionContext) {
@@ -80,6 +81,7 @@ package struct Expectation: Instruction {
     call.rows = share.count
     call.groups = plan.groups
     call.bins = plan.bins
+    call.fused = plan.isFused ? 1 : 0
     for picture in 0..<plan.pictures {
       let row = picture * plan.rows + share.lowerBound
       call.x = UnsafePointer(context.pointer(input, as: Float.self) + row * plan.rowStride)

@@ -22,6 +22,8 @@ package struct Softmax: Instruction {
   /// 1 / scale and zero point of a uint8 result.
   var byteInverse: Float = 1
   var byteZero: Int32 = 0
+  /// Whether fused multiply-adds may be used.
+  var isFused = false
 
   package init() {}
 
@@ -48,6 +50,7 @@ package struct Softmax: Instruction {
     let y = preparation[output]
     inputType = x.type
     outputType = y.type
+    isFused = !preparation.isExact
     let isQuantized = y.type == .uint8 && y.quantization != nil && !isLogarithmic
     try preparation.require(
       x.type.isComputedInFloat32 && (y.type.isComputedInFloat32 || isQuantized)

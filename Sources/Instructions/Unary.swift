@@ -14,6 +14,8 @@ package struct Unary: Instruction {
   var inputType = ElementType.float32
   var outputType = ElementType.float32
   var walk = Walk()
+  /// Whether fused multiply-adds may be used.
+  var isFused = false
   private var kernel: ElementwiseKernel?
 
   package init() {}
@@ -38,6 +40,7 @@ package struct Unary: Instruction {
     let y = preparation[output]
     inputType = x.type
     outputType = y.type
+    isFused = !preparation.isExact
     try preparation.require(
       x.shape == y.shape, self, "\(x.shape) cannot become \(y.shape)")
     let bothFloat = x.type.isComputedInFloat32 && y.type.isComputedInFloat32

@@ -53,6 +53,7 @@ extension Unary {
     call.x_row = walk.rowSteps[0]
     call.y_row = walk.rowSteps[1]
     call.activation = activation.kernelForm
+    call.fused = isFused ? 1 : 0
     walk.run(context) { offsets, rows, count in
       call.x = UnsafeRawPointer(x + offsets[0] * inputType.byteCount)
       call.y = y + offsets[1] * outputType.byteCount
@@ -215,6 +216,7 @@ extension Softmax {
     call.x_type = inputType.kernelType
     call.y_type = outputType.kernelType
     call.logarithmic = isLogarithmic ? 1 : 0
+    call.fused = isFused ? 1 : 0
     if outputType == .uint8 {
       call.y_type = APUS_SOFTMAX_BYTES.rawValue
       (call.y_inverse, call.y_zero) = (byteInverse, byteZero)

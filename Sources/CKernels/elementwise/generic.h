@@ -16,17 +16,26 @@ INLINE V apply(V x, const struct apus_activation *f) {
 
 // --- one operand ---
 
-INLINE void unary_rows(const struct apus_unary *c, const struct apus_activation *f) {
+#ifndef FAST_APPLY
+#define FAST_APPLY(x, f) M(apply)(x, f)
+#endif
+
+INLINE V unary(V x, const struct apus_activation *f, int fused) {
+  return fused ? FAST_APPLY(x, f) : M(apply)(x, f);
+}
+
+INLINE void unary_rows(
+    const struct apus_unary *c, const struct apus_activation *f, int fused) {
   for (size_t r = 0; r < c->rows; r++) {
     const char *x = (const char *)c->x + (ptrdiff_t)r * c->x_row * size_of(c->x_type);
     char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * size_of(c->y_type);
     size_t i = 0;
     for (; i + LANES <= c->count; i += LANES) {
-      store(y, c->y_type, i, M(apply)(load(x, c->x_type, i), f));
+      store(y, c->y_type, i, unary(load(x, c->x_type, i), f, fused));
     }
     if (i < c->count) {
       size_t rest = c->count - i;
-      store_part(y, c->y_type, i, rest, M(apply)(load_part(x, c->x_type, i, rest), f));
+      store_part(y, c->y_type, i, rest, unary(load_part(x, c->x_type, i, rest), f, fused));
     }
   }
 }
@@ -35,11 +44,25 @@ INLINE void unary_rows(const struct apus_unary *c, const struct apus_activation 
 #define UNARY(f)                                                                         \
   case f: {                                                                              \
     struct apus_activation known = {f, c->activation.alpha, c->activation.beta};         \
-    unary_rows(c, &known);                                                               \
+    unary_rows(c, &known, 0);                                                            \
     break;                                                                               \
+  }
+#define FUSED(f)                                                                         \
+  case f: {                                                                              \
+    struct apus_activation known = {f, c->activation.alpha, c->activation.beta};         \
+    unary_rows(c, &known, 1);                                                            \
+    return;                                                                              \
   }
 
 void ISA_NAME(apus_unary)(const struct apus_unary *c) {
+  if (c->fused) {
+    switch (c->activation.function) {
+      FUSED(APUS_SIGMOID)
+      FUSED(APUS_TANH)
+      FUSED(APUS_ERF)
+      default: break;
+    }
+  }
   switch (c->activation.function) {
     UNARY(APUS_IDENTITY)
     UNARY(APUS_RELU)
@@ -56,7 +79,7 @@ void ISA_NAME(apus_unary)(const struct apus_unary *c) {
     UNARY(APUS_SQRT)
     UNARY(APUS_SQUARE)
     UNARY(APUS_AFFINE)
-    default: unary_rows(c, &c->activation);
+    default: unary_rows(c, &c->activation, 0);
   }
 }
 

@@ -31,6 +31,7 @@ struct apus_unary {
   uint32_t x_type, y_type;
   size_t rows, count;
   struct apus_activation activation;  // one that apus_function_is_vector admits
+  uint32_t fused;  // may use fused multiply-adds: then bits differ between kernels
 };
 
 // y[r][i] = f(a[r][i] function b[r][i]); a step of 0 repeats the row's first element.

@@ -1,8 +1,8 @@
 // Softmax of rows and of columns, float32 and bfloat16 (enum apus_float), and of rows into bytes.
 //
-// Computed in float32, rounded to nearest even when stored; all kernels give the same bits. No
-// alignment needed; nothing is read or written outside the operands. y may be x, if it is of its
-// type.
+// Computed in float32, rounded to nearest even when stored; all kernels give the same bits, but
+// where `fused` admits fused multiply-adds. No alignment needed; nothing is read or written outside
+// the operands. y may be x, if it is of its type.
 #ifndef APUS_SOFTMAX_H
 #define APUS_SOFTMAX_H
 
@@ -24,6 +24,7 @@ struct apus_softmax {
   uint32_t logarithmic;
   float y_inverse;  // bytes: 1 / scale
   int32_t y_zero;   // within 0 … 255
+  uint32_t fused;
 };
 
 // The expectations of distributions: rows hold `groups` groups of `bins` numbers, and with p the
@@ -37,6 +38,7 @@ struct apus_expectation {
   const float *weights;  // `bins` of them
   ptrdiff_t x_row, y_group;
   size_t rows, groups, bins;
+  uint32_t fused;
 };
 
 struct apus_softmax_kernel {

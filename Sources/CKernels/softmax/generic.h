@@ -12,28 +12,45 @@ enum { WAITING = 1024, GROUP = LANES == 16 ? 4 : 2, SHORT = 512 };
 #define OTHER_SUM(a, b) ((a) + (b))
 #endif
 
-// exp(x - highest) for x <= highest, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f with
-// f in [-1/2, 1/2]; 2^f by a minimax polynomial of relative error 2.4e-7, or 8e-5 where `coarse`,
+// 2^f for f in [-1/2, 1/2]: a minimax polynomial of relative error 2.4e-7, or 8e-5 where `coarse`,
 // which is as good where a byte or a bfloat16 is made of it.
-INLINE V exp_below(V x, V highest, int coarse) {
+#define POLYNOMIAL(SUM)                                       \
+  if (coarse) {                                               \
+    p = SUM(f, M(splat)(0.0551716685f), M(splat)(0.242611125f)); \
+    p = SUM(p, f, M(splat)(0.693260968f));                    \
+    p = SUM(p, f, M(splat)(0.999928057f));                    \
+  } else {                                                    \
+    p = SUM(f, M(splat)(0.00132764725f), M(splat)(0.00967554096f)); \
+    p = SUM(p, f, M(splat)(0.0555071309f));                   \
+    p = SUM(p, f, M(splat)(0.240221202f));                    \
+    p = SUM(p, f, M(splat)(0.693146944f));                    \
+    p = SUM(p, f, M(splat)(1.00000012f));                     \
+  }
+#define TWO_ROUNDINGS(a, b, c) ((a) * (b) + (c))
+
+// exp(x - highest) for x <= highest, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f.
+INLINE V exp_below(V x, V highest, int coarse, int fused) {
   const float magic = 12582912.0f + 127.0f;  // 1.5 · 2^23: its low bits hold n + 127
+  V p;
+#ifdef MULTIPLY_ADD
+  if (fused) {
+    const V e = M(splat)(1.44269504f);
+    // The least gives n = -127.
+    const V d = larger(M(splat)(-88.0296936f), x - highest);
+    const V shifted = MULTIPLY_ADD(d, e, M(splat)(magic));
+    const V f = MULTIPLY_ADD(d, e, -(shifted - magic));
+    POLYNOMIAL(MULTIPLY_ADD)
+    return p * (V)((M(u))shifted << 23);
+  }
+#endif
+  (void)fused;
   const V t = larger(M(splat)(-127.0f), OTHER_SUM(x, -highest) * 1.44269504f);
   const V shifted = OTHER_SUM(t, M(splat)(magic));
   const V f = t - (shifted - magic);
-  V p;
-  if (coarse) {
-    p = f * 0.0551716685f + 0.242611125f;
-    p = p * f + 0.693260968f;
-    p = p * f + 0.999928057f;
-  } else {
-    p = f * 0.00132764725f + 0.00967554096f;
-    p = p * f + 0.0555071309f;
-    p = p * f + 0.240221202f;
-    p = p * f + 0.693146944f;
-    p = p * f + 1.00000012f;
-  }
+  POLYNOMIAL(TWO_ROUNDINGS)
   return p * (V)((M(u))shifted << 23);
 }
+#undef POLYNOMIAL
 
 INLINE float line_max(const void *x, uint32_t type, size_t count) {
   enum { BEST = 4 };
@@ -54,9 +71,9 @@ INLINE float line_max(const void *x, uint32_t type, size_t count) {
 }
 
 INLINE Wide exponentials(
-    const void *x, uint32_t type, size_t i, size_t count, V highest, int coarse) {
+    const void *x, uint32_t type, size_t i, size_t count, V highest, int coarse, int fused) {
   Wide e = wide_load(x, type, i, count);
-  EACH_PART e.v[j] = exp_below(e.v[j], highest, coarse);
+  EACH_PART e.v[j] = exp_below(e.v[j], highest, coarse, fused);
   return e;
 }
 
@@ -104,7 +121,7 @@ INLINE float share_factor(const struct apus_softmax *c, uint32_t y_type, float t
 // Shares of one; `keep`: the line is short enough for its exponentials to wait.
 INLINE void softmax_row(
     const struct apus_softmax *c, uint32_t x_type, uint32_t y_type, const void *x, void *y,
-    int keep) {
+    int keep, int fused) {
   float waiting[WAITING];
   const int coarse = is_coarse(y_type);
   const size_t n = c->count;
@@ -112,12 +129,12 @@ INLINE void softmax_row(
   Wide sum = wide_splat(0.0f);
   size_t i = 0;
   for (; i + WIDE <= n; i += WIDE) {
-    Wide e = exponentials(x, x_type, i, WIDE, highest, coarse);
+    Wide e = exponentials(x, x_type, i, WIDE, highest, coarse, fused);
     if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
     sum = wide_add(sum, e);
   }
   if (i < n) {
-    Wide e = exponentials(x, x_type, i, n - i, highest, coarse);
+    Wide e = exponentials(x, x_type, i, n - i, highest, coarse, fused);
     e = wide_first(e, wide_splat(0.0f), n - i);
     // There is room for all of it: WAITING is a multiple of WIDE.
     if (keep) wide_store(waiting, APUS_FLOAT32, i, WIDE, e);
@@ -127,7 +144,7 @@ INLINE void softmax_row(
   for (i = 0; i < n; i += WIDE) {
     const size_t some = up_to_wide(n - i);
     Wide e = keep ? wide_load(waiting, APUS_FLOAT32, i, WIDE)
-                  : exponentials(x, x_type, i, some, highest, coarse);
+                  : exponentials(x, x_type, i, some, highest, coarse, fused);
     EACH_PART e.v[j] = e.v[j] * factor;
     store_shares(c, y_type, y, i, some, e);
   }
@@ -160,7 +177,7 @@ INLINE void find_highest(struct group *g, uint32_t x_type) {
 // What `softmax_row` does to one row, in its order of sums, and then the maxima of `next`: without
 // them there would be nothing to do until the sums are known.
 INLINE void softmax_group(
-    const struct group *g, struct group *next, uint32_t x_type, uint32_t y_type) {
+    const struct group *g, struct group *next, uint32_t x_type, uint32_t y_type, int fused) {
   float waiting[GROUP][SHORT] __attribute__((aligned(64)));
   const struct apus_softmax *c = g->c;
   const int coarse = is_coarse(y_type);
@@ -169,12 +186,14 @@ INLINE void softmax_group(
   Wide sum[GROUP];
   EACH_ROW sum[r] = zero;
   for (size_t i = 0; i < whole; i += WIDE) EACH_ROW {
-    const Wide e = exponentials(g->x + r * g->x_row, x_type, i, WIDE, g->highest[r], coarse);
+    const char *from = g->x + r * g->x_row;
+    const Wide e = exponentials(from, x_type, i, WIDE, g->highest[r], coarse, fused);
     wide_store(waiting[r], APUS_FLOAT32, i, WIDE, e);
     sum[r] = wide_add(sum[r], e);
   }
   if (whole < n) EACH_ROW {
-    Wide e = exponentials(g->x + r * g->x_row, x_type, whole, n - whole, g->highest[r], coarse);
+    const char *from = g->x + r * g->x_row;
+    Wide e = exponentials(from, x_type, whole, n - whole, g->highest[r], coarse, fused);
     e = wide_first(e, zero, n - whole);
     wide_store(waiting[r], APUS_FLOAT32, whole, WIDE, e);
     sum[r] = wide_add(sum[r], e);
@@ -207,7 +226,7 @@ INLINE void logarithmic_row(const struct apus_softmax *c, const void *x, void *y
   Wide sum = wide_splat(0.0f);
   for (size_t i = 0; i < n; i += WIDE) {
     const size_t some = up_to_wide(n - i);
-    Wide e = exponentials(x, c->x_type, i, some, highest, 0);
+    Wide e = exponentials(x, c->x_type, i, some, highest, 0, 0);
     sum = wide_add(sum, wide_first(e, wide_splat(0.0f), some));
   }
   const V shift = highest + M(log)(M(splat)(wide_sum(sum)));
@@ -219,7 +238,8 @@ INLINE void logarithmic_row(const struct apus_softmax *c, const void *x, void *y
   }
 }
 
-INLINE void softmax_lines(const struct apus_softmax *c, uint32_t x_type, uint32_t y_type) {
+INLINE void softmax_lines(
+    const struct apus_softmax *c, uint32_t x_type, uint32_t y_type, int fused) {
   size_t r = 0;
   if (c->count <= SHORT && c->rows >= GROUP) {
     const ptrdiff_t x_row = c->row * softmax_size(x_type), y_row = c->row * softmax_size(y_type);
@@ -229,7 +249,7 @@ INLINE void softmax_lines(const struct apus_softmax *c, uint32_t x_type, uint32_
       struct group next = g;
       next.x += GROUP * x_row;
       next.y += GROUP * y_row;
-      softmax_group(&g, r + 2 * GROUP <= c->rows ? &next : NULL, x_type, y_type);
+      softmax_group(&g, r + 2 * GROUP <= c->rows ? &next : NULL, x_type, y_type, fused);
       g = next;
     }
   }
@@ -237,8 +257,8 @@ INLINE void softmax_lines(const struct apus_softmax *c, uint32_t x_type, uint32_
     const ptrdiff_t start = (ptrdiff_t)r * c->row;
     const char *x = (const char *)c->x + start * softmax_size(x_type);
     char *y = (char *)c->y + start * softmax_size(y_type);
-    if (c->count <= WAITING) softmax_row(c, x_type, y_type, x, y, 1);
-    else softmax_row(c, x_type, y_type, x, y, 0);
+    if (c->count <= WAITING) softmax_row(c, x_type, y_type, x, y, 1, fused);
+    else softmax_row(c, x_type, y_type, x, y, 0, fused);
   }
 }
 
@@ -254,13 +274,15 @@ void ISA_NAME(apus_softmax_rows)(const struct apus_softmax *c) {
   }
   // With the types known, nothing is asked inside the loops.
   const uint32_t x = c->x_type, y = c->y_type;
-  if (x == APUS_FLOAT32 && y == APUS_FLOAT32) softmax_lines(c, APUS_FLOAT32, APUS_FLOAT32);
-  else if (x == APUS_FLOAT32 && y == APUS_SOFTMAX_BYTES) {
-    softmax_lines(c, APUS_FLOAT32, APUS_SOFTMAX_BYTES);
-  } else if (x == APUS_BFLOAT16 && y == APUS_BFLOAT16) {
-    softmax_lines(c, APUS_BFLOAT16, APUS_BFLOAT16);
+  if (x == APUS_FLOAT32 && y == APUS_FLOAT32) {
+    if (c->fused) softmax_lines(c, APUS_FLOAT32, APUS_FLOAT32, 1);
+    else softmax_lines(c, APUS_FLOAT32, APUS_FLOAT32, 0);
+  } else if (x == APUS_FLOAT32 && y == APUS_SOFTMAX_BYTES) {
+    softmax_lines(c, APUS_FLOAT32, APUS_SOFTMAX_BYTES, 0);
+  } else if (x == APUS_BFLOAT16 && y == APUS_BFLOAT16 && c->fused) {
+    softmax_lines(c, APUS_BFLOAT16, APUS_BFLOAT16, 1);
   } else {
-    softmax_lines(c, x, y);
+    softmax_lines(c, x, y, 0);
   }
 }
 
@@ -275,7 +297,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
   for (size_t r = 0; r < c->rows; r++) highest = larger(LOAD(r), highest);
   V sum = M(splat)(0.0f);
   for (size_t r = 0; r < c->rows; r++) {
-    V e = exp_below(LOAD(r), highest, 0);
+    V e = exp_below(LOAD(r), highest, 0, 0);
     if (keep) waiting[r] = e;
     sum = sum + e;
   }
@@ -286,7 +308,7 @@ INLINE void softmax_columns(const struct apus_softmax *c, size_t i, size_t part,
     V result;
     if (c->logarithmic) result = LOAD(r) - shift;
     else if (keep) result = waiting[r] * factor;
-    else result = exp_below(LOAD(r), highest, 0) * factor;
+    else result = exp_below(LOAD(r), highest, 0, 0) * factor;
     if (part == LANES) store(c->y, c->y_type, i + r * row, result);
     else store_part(c->y, c->y_type, i + r * row, part, result);
   }
@@ -334,7 +356,7 @@ INLINE void transpose(V *rows) {
 
 // Expectations of one group of `some` <= LANES rows, a row per lane.
 INLINE V expectation(
-    const struct apus_expectation *c, size_t bins, const float *x, size_t some) {
+    const struct apus_expectation *c, size_t bins, const float *x, size_t some, int fused) {
   V p[APUS_EXPECTATION_BINS];
   const V lowest = M(splat)(-__builtin_inff());
   V highest = lowest;
@@ -356,19 +378,19 @@ INLINE V expectation(
   }
   V sum = M(splat)(0.0f), weighted = sum;
   for (size_t k = 0; k < bins; k++) {
-    const V e = exp_below(p[k], highest, 0);
+    const V e = exp_below(p[k], highest, 0, fused);
     sum = sum + e;
     weighted = weighted + e * c->weights[k];
   }
   return weighted / sum;
 }
 
-INLINE void expect_rows(const struct apus_expectation *c, size_t bins) {
+INLINE void expect_rows(const struct apus_expectation *c, size_t bins, int fused) {
   for (size_t r = 0; r < c->rows; r += LANES) {
     const size_t some = c->rows - r < LANES ? c->rows - r : LANES;
     for (size_t g = 0; g < c->groups; g++) {
       const float *x = c->x + (ptrdiff_t)r * c->x_row + g * bins;
-      const V y = expectation(c, bins, x, some);
+      const V y = expectation(c, bins, x, some, fused);
       float *to = c->y + (ptrdiff_t)g * c->y_group + r;
       if (some == LANES) store(to, APUS_FLOAT32, 0, y);
       else store_part(to, APUS_FLOAT32, 0, some, y);
@@ -377,6 +399,7 @@ INLINE void expect_rows(const struct apus_expectation *c, size_t bins) {
 }
 
 void ISA_NAME(apus_expectation)(const struct apus_expectation *c) {
-  if (c->bins == 16) expect_rows(c, 16);
-  else expect_rows(c, c->bins);
+  if (c->bins == 16 && c->fused) expect_rows(c, 16, 1);
+  else if (c->bins == 16) expect_rows(c, 16, 0);
+  else expect_rows(c, c->bins, 0);
 }

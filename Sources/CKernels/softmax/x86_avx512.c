@@ -65,6 +65,7 @@ INLINE V sum_by_product(V a, V b) {
 }
 
 #define OTHER_SUM sum_by_product
+#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #include "generic.h"
 #pragma clang attribute pop
 #endif
