@@ -106,8 +106,10 @@ INLINE ptrdiff_t size_of(uint32_t type) {
 
 // One row, whose mean and inverse deviation are known.
 INLINE void normalize_row(
-    const struct apus_normalize *c, const void *x, void *y, uint32_t x_type, uint32_t y_type,
+    const struct apus_normalize *call, const void *x, void *y, uint32_t x_type, uint32_t y_type,
     uint32_t types, float mean, float inverse) {
+  // A copy, which stores to y cannot change.
+  const struct apus_normalize own = *call, *c = &own;
   const V middle = M(splat)(mean), factor = M(splat)(inverse);
   const size_t n = c->count;
   size_t i = 0;
