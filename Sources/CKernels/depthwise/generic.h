@@ -102,8 +102,10 @@ INLINE void DEPTHWISE(sum)(
         w[u][kx] = DEPTHWISE(vector)(d->weights + (ky * size + kx) * d->weight_step + c);
       }
     }
-    UNROLL for (int j = 0; j < (COLUMNS - 1) * stride + size; j++) {
-      const ptrdiff_t here = first + i * line + j * pixel;
+    ptrdiff_t here = first + i * line;
+    UNROLL for (int j = 0; j < (COLUMNS - 1) * stride + size; j++, here += pixel) {
+      // Or the compiler multiplies and keeps a place for every row and column.
+      __asm__("" : "+r"(here));
       const VECTOR x = inside ? LOAD(d->x, here, type) : LOAD_IF(d->x, here, type, at->seen[i][j]);
       UNROLL for (int u = 0; u < ROWS; u++) {
         const int ky = i - u * stride;
