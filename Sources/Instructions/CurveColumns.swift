@@ -56,7 +56,26 @@ struct CurveColumns {
       guard let filled = candidate.filled(target), filled.error <= errorLimit else { continue }
       if filled.error < found?.error ?? .infinity { found = filled }
     }
-    return found
+    return found ?? variant(activation, target, isas)
+  }
+
+  /// Where a few columns are much finer than the others, the bound for all of them together is too
+  /// large; those of single columns depend on how their entries happen to be rounded.
+  private static func variant(
+    _ activation: Activation, _ target: Target, _ isas: Set<ISA>
+  ) -> CurveColumns? {
+    guard target.added == nil else { return nil }
+    for (form, variants) in [(StoreCurve.Form.curve, [6, 5, 7, 4, 8]), (.ramp, Array(0..<8))] {
+      for variant in variants {
+        let columns = CurveColumns(form, activation, target, isas, variant: variant)
+        // Variants differ by less.
+        guard let columns, columns.error < 1.5 * errorLimit,
+          let found = columns.filledByColumn(target), found.error < 1.5 * errorLimit
+        else { break }
+        if found.error <= errorLimit { return found }
+      }
+    }
+    return nil
   }
 
   /// What columns are made for.
@@ -78,6 +97,9 @@ struct CurveColumns {
       finest = Double(result.scales.min() ?? 1)
     }
 
+    /// A difference that does not matter.
+    var tolerance: Double { 0.03 * finest }
+
     /// What the function must follow.
     var need: StoreCurve.Need {
       var need = StoreCurve.Need(low: 0, high: 0, tolerance: 0, leastUnit: 0)
@@ -95,30 +117,35 @@ struct CurveColumns {
         need.high = max(need.high, high)
       }
       need.leastUnit = Double(scales.max() ?? 0) / CurveColumns.multiplierLimit
-      need.tolerance = 0.03 * finest
+      need.tolerance = tolerance
       return need
     }
   }
 
   /// Without entries: `error` is then the least that they can reach.
   private init?(
-    _ form: StoreCurve.Form, _ activation: Activation, _ target: Target, _ isas: Set<ISA>
+    _ form: StoreCurve.Form, _ activation: Activation, _ target: Target, _ isas: Set<ISA>,
+    variant: Int? = nil
   ) {
     let all = ElementwiseKernel.all
     guard
       form.suits(activation), target.distinct > 0,
       let kernel = ElementwiseKernel.best(of: all, isas: isas) ?? all.last,
-      let curve = StoreCurve(form, activation, target.need, by: kernel)
+      let curve = StoreCurve(form, activation, target.need, by: kernel, variant: variant)
     else { return nil }
     self.curve = curve
     fraction = CurveColumns.finestFraction
-    setError(target)
+    if variant == nil {
+      setError(target)
+    } else {
+      error = curve.error / target.finest
+    }
   }
 
   private mutating func setError(_ target: Target) {
     // Of the ratio, its product and the level; of t, and of the residual.
     let roundings = 1.5 + (curve.form == .ramp ? 0.55 : 0) + (target.added == nil ? 0 : 1)
-    error = curve.error / target.finest + roundings / Double(1 << fraction)
+    error = (curve.error + target.tolerance) / target.finest + roundings / Double(1 << fraction)
   }
 
   /// With entries; nil where they do not fit.
@@ -135,8 +162,44 @@ struct CurveColumns {
     return nil
   }
 
+  /// With entries, and an error that no column by itself exceeds; nil where they do not fit.
+  private func filledByColumn(_ target: Target) -> CurveColumns? {
+    var best: CurveColumns?
+    var columns = self
+    while columns.fraction >= 3 {
+      if columns.fill(target, maySaturate: true) {
+        columns.error = (0..<target.distinct).reduce(0) {
+          max($0, columns.ownError($1, target))
+        }
+        if columns.error < best?.error ?? .infinity { best = columns }
+        if columns.error <= CurveColumns.errorLimit { break }
+      }
+      columns.fraction -= 1
+    }
+    return best
+  }
+
+  /// A bound on the error of column n, without a residual.
+  private func ownError(_ n: Int, _ target: Target) -> Double {
+    let unit = Double(target.result.scale(n))
+    let entry = entries[n]
+    let one = Double(1 << fraction)
+    let middle =
+      Double(target.result.zeroPoint(n)) * one + curve.middle * one / unit + one / 2
+    let levelError = abs(middle - Double(entry.level))
+    let ratioError = abs(curve.resultUnit * one / unit * 32768 - Double(entry.ratio))
+    // Beyond its end, or beyond what saturates t before it, a ramp stays where it was.
+    let isRamp = curve.form == .ramp
+    let tail = isRamp && entry.reach > 32767 ? abs(curve.added(at: Int(entry.near) / 2)) : 0
+    // Of the product, and of a ramp's t; those of the entries are known.
+    let roundings = (isRamp ? 1.05 : 0.5) + ratioError + levelError
+    return max(curve.error, target.tolerance, tail) / unit + roundings / one
+  }
+
   /// Makes the entries and multipliers; returns false where one does not fit.
-  private mutating func fill(_ target: Target) -> Bool {
+  ///
+  /// - Parameter maySaturate: t may saturate before a ramp ends
+  private mutating func fill(_ target: Target, maySaturate: Bool = false) -> Bool {
     let (result, added) = (target.result, target.added)
     let one = Double(1 << fraction)
     // The largest ratio decides nearly always.
@@ -159,7 +222,9 @@ struct CurveColumns {
         let level = Int16(fraction: own)
       else { return false }
       var entry = Entry(ratio: ratio, level: level, residualRatio: addedRatio)
-      guard curve.form == .curve || entry.followRamp(step * curve.inputUnit) else { return false }
+      if curve.form == .ramp {
+        guard entry.followRamp(step * curve.inputUnit, maySaturate) else { return false }
+      }
       entries.append(entry)
     }
     guard curve.form == .ramp else {
@@ -180,7 +245,7 @@ struct CurveColumns {
 extension CurveColumns.Entry {
   /// Says how |t|, of which `units` stand for one of the curve's, becomes a multiple of the
   /// curve's unit, which is at most 2^15 − 1; returns false where it cannot.
-  fileprivate mutating func followRamp(_ units: Double) -> Bool {
+  fileprivate mutating func followRamp(_ units: Double, _ maySaturate: Bool) -> Bool {
     var factor = 1 / units
     var shift = 0
     while factor >= 1 && shift < 15 {
@@ -191,15 +256,15 @@ extension CurveColumns.Entry {
     guard rounded >= 1 && rounded < 65536 else {
       // Just below 1: the next power of two.
       guard rounded == 65536 && shift < 15 else { return false }
-      return set(near: 32768, shift: shift + 1)
+      return set(near: 32768, shift: shift + 1, maySaturate)
     }
-    return set(near: Int(rounded), shift: shift)
+    return set(near: Int(rounded), shift: shift, maySaturate)
   }
 
-  private mutating func set(near own: Int, shift: Int) -> Bool {
+  private mutating func set(near own: Int, shift: Int, _ maySaturate: Bool) -> Bool {
     let largest = min((1 << 31 - 1) / own, 65535) >> shift
-    // What saturates t must lie beyond the curve.
-    guard largest <= 32767 else { return false }
+    // What saturates t must lie beyond the curve, unless its error is known.
+    guard largest <= 32767 || maySaturate else { return false }
     reach = UInt16(largest)
     lift = UInt16(1 << shift)
     near = UInt16(own)

@@ -20,7 +20,7 @@ struct StoreCurve {
   private(set) var slope: [Int16] = []
   private(set) var bends: [Int16] = []
   /// The largest difference from the function, in real numbers, including what the rounding of the
-  /// argument adds.
+  /// argument adds; the tolerance for what lies beyond the pieces comes on top.
   private(set) var error = 0.0
 
   enum Form {
@@ -29,8 +29,10 @@ struct StoreCurve {
 
     /// Integers of a piece.
     var pieceLength: Double { self == .curve ? 1024 : 512 }
-    /// How far the integer that is looked up may be from the true one.
-    var rounding: Double { self == .curve ? 0.5 : 1.25 }
+    /// How far the integer that is looked up may be from the true one; a ramp's is rounded down,
+    /// which a centred one knows. (What a ramp's factor lacks in bits matters far from 0 only,
+    /// where little is left of the function.)
+    func rounding(isCentred: Bool) -> Double { self == .curve ? 0.5 : isCentred ? 0.55 : 1.25 }
 
     /// Says whether the function is smooth but for kinks between pieces, and has this form: it
     /// settles or rises on both sides; or differs from max(x, 0) by what depends on |x| only.
@@ -62,11 +64,21 @@ struct StoreCurve {
   }
 
   /// Returns nil where the function has no such curve.
-  init?(_ form: Form, _ activation: Activation, _ need: Need, by kernel: ElementwiseKernel) {
+  ///
+  /// - Parameter variant: nil: the plain form. A ramp is centred then: the integer n stands for the
+  ///   middle of what is rounded down to it; and units of results are larger by this many 256ths. A
+  ///   curve ends earlier by three times as many hundredths; what that leaves out is in `error`.
+  init?(
+    _ form: Form, _ activation: Activation, _ need: Need, by kernel: ElementwiseKernel,
+    variant: Int? = nil
+  ) {
     self.form = form
-    let source = Source(form: form, activation: activation, kernel: kernel)
+    let isCentred = variant != nil && form == .ramp
+    let source = Source(
+      form: form, activation: activation, kernel: kernel, shift: isCentred ? 0.5 : 0)
     guard form.suits(activation), let reach = source.reach(need) else { return nil }
-    var unit = max(reach / 32768, form == .curve ? need.leastUnit : 0)
+    var unit = reach / 32768
+    if form == .curve { unit = max(unit * (1 - 0.03 * Double(variant ?? 0)), need.leastUnit) }
     if let knot = source.knot {
       // Another kink lies between two pieces, too.
       let pieces = (knot / (unit * form.pieceLength)).rounded(.down)
@@ -85,7 +97,7 @@ struct StoreCurve {
       let sum = abs(at - middle) + 0.6 * abs(after - before) + abs(after - 2 * at + before)
       extent = max(extent, sum)
     }
-    resultUnit = extent / 32700
+    resultUnit = extent / 32700 * (1 + (isCentred ? Double(variant ?? 0) / 256 : 0))
     for piece in 0..<StoreCurve.pieces {
       let (before, at, after) = (nodes[3 * piece], nodes[3 * piece + 1], nodes[3 * piece + 2])
       let bend = (after - 2 * at + before) / (2 * StoreCurve.node * StoreCurve.node)
@@ -99,7 +111,22 @@ struct StoreCurve {
       slope.append(second)
       bends.append(third)
     }
-    error = measure(source, need) + need.tolerance
+    error = measure(source, need, isCentred: isCentred)
+    if variant != nil && form == .curve {
+      error = max(error, source.change(beyond: 32768 * inputUnit, need))
+    }
+  }
+
+  /// The result for an integer argument's upper 6 bits and the rest, as the stores compute it.
+  private func result(_ piece: Int, _ r: Int32) -> Double {
+    let line = Int32(slope[piece]) + (r * Int32(bends[piece]) + 16384) >> 15
+    let f = Int32(value[piece]) + (r * line + 16384) >> 15
+    return middle + resultUnit * Double(f)
+  }
+
+  /// What a ramp adds where |x| is `u` of its units, 0 … 2^15 − 1.
+  func added(at u: Int) -> Double {
+    result(u >> 9, Int32(u & 511) * 128 - 32768)
   }
 
   /// Pieces that saturate y are flat: so the integers serve the others.
@@ -120,7 +147,7 @@ struct StoreCurve {
 
   /// The largest difference from the function where it matters, and what the rounding of the
   /// argument adds.
-  private func measure(_ source: Source, _ need: Need) -> Double {
+  private func measure(_ source: Source, _ need: Need, isCentred: Bool) -> Double {
     // Where a parabola is farthest from the function.
     let checks: [Double] = [-1, -0.5, 0.5, 511.0 / 512]
     let exact = source.sample(checks, unit: inputUnit)
@@ -131,10 +158,7 @@ struct StoreCurve {
     for piece in 0..<StoreCurve.pieces {
       let own = checks.count * piece
       for (index, offset) in checks.enumerated() {
-        let r = Int32(offset * 32768)
-        let line = Int32(slope[piece]) + (r * Int32(bends[piece]) + 16384) >> 15
-        let f = Int32(value[piece]) + (r * line + 16384) >> 15
-        let found = min(max(middle + resultUnit * Double(f), low), high)
+        let found = min(max(result(piece, Int32(offset * 32768)), low), high)
         worst = max(worst, abs(found - min(max(exact[own + index], low), high)))
       }
       let (first, last) = (exact[own], exact[own + checks.count - 1])
@@ -142,7 +166,8 @@ struct StoreCurve {
         steepest = max(steepest, abs(Double(slope[piece])) + 2 * abs(Double(bends[piece])))
       }
     }
-    return worst + form.rounding * steepest * resultUnit / (form.pieceLength / 2)
+    let rounding = form.rounding(isCentred: isCentred)
+    return worst + rounding * steepest * resultUnit / (form.pieceLength / 2)
   }
 
   /// What the parabolas are to follow.
@@ -150,6 +175,8 @@ struct StoreCurve {
     let form: Form
     let activation: Activation
     let kernel: ElementwiseKernel
+    /// What an integer stands for besides itself.
+    let shift: Double
 
     /// Where the function has kinks besides 0, on both sides.
     var knot: Double? {
@@ -167,7 +194,7 @@ struct StoreCurve {
       for piece in 0..<pieces {
         // A curve's pieces are 0 … 31, −32 … −1.
         let place = form == .curve && piece >= 32 ? piece - 64 : piece
-        let middle = (2 * Double(place) + 1) * half
+        let middle = (2 * Double(place) + 1) * half + shift
         for offset in offsets { points.append(Float((middle + half * offset) * unit)) }
       }
       return evaluate(points)
@@ -181,6 +208,17 @@ struct StoreCurve {
       }
       if form == .curve { return values.map { Double($0) } }
       return values.indices.map { Double(values[$0]) - Double(max(points[$0], 0)) }
+    }
+
+    /// By how much y still changes farther from 0 than `end`, on either side.
+    func change(beyond end: Double, _ need: Need) -> Double {
+      var largest = 0.0
+      for side in [-end, end] {
+        let values = evaluate((0...16).map { Float(side * (1 + Double($0) / 16)) })
+          .map { min(max($0, need.low), need.high) }
+        for value in values { largest = max(largest, abs(value - values[0])) }
+      }
+      return largest
     }
 
     /// How far from 0 the values still change y, on either side; nil where that is very far.

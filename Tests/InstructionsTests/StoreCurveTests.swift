@@ -158,6 +158,42 @@ import Testing
     #expect(ramps > 0, "none is a ramp")
   }
 
+  @Test func `judges a few fine columns by themselves`() throws {
+    // One channel hardly ever passes anything on; its steps are a tenth of the others'.
+    let scales = (0..<64).map { n in
+      Quantization(low: -0.2785, high: n == 0 ? 0.83 : 4 + 0.27 * Float(n))
+    }
+    let result = Quantization(
+      scales: scales.map { $0.scale(0) }, zeroPoints: scales.map { $0.zeroPoint(0) }, axis: 0)
+    let columns = try #require(
+      CurveColumns.best(
+        Activation(.swish, alpha: 1), scales: [Float](repeating: 2.5e-4, count: 64),
+        result: result, added: nil, isas: [.portable]))
+    #expect(columns.curve.form == .ramp)
+    #expect(columns.error <= CurveColumns.errorLimit && columns.fraction == 3)
+    // The products of such columns, at an eighth of a step and less.
+    for n in [0, 1, 40, 63] {
+      let (step, zero) = (Double(result.scale(n)), Double(result.zeroPoint(n)))
+      let entry = columns.entries[n]
+      var worst = 0.0
+      for sum in stride(from: -60_000, to: 90_000, by: 37) {
+        let scaled = (Float(sum) * columns.multiplier[n]).rounded(.toNearestOrEven)
+        let t = max(min(scaled, 32767), -32768)
+        let size = min(abs(Int(t)), Int(entry.reach)) * Int(entry.lift)
+        let place: Int = (size * Int(entry.near)) >> 16
+        let added = columns.curve.added(at: place)
+        let units = ((added - columns.curve.middle) / columns.curve.resultUnit).rounded()
+        let product = Int(units) * Int(entry.ratio) + 16384
+        let g: Int = max(Int(t), 0) + (product >> 15) + Int(entry.level)
+        let y = min(max(g >> columns.fraction, 0), 255)
+        let x = Double(sum) * 2.5e-4
+        let wanted = x * StoreCurveTests.sigmoid(x) / step + zero
+        worst = max(worst, abs(Double(y) - min(max(wanted, 0), 255)))
+      }
+      #expect(worst <= 0.5 + CurveColumns.errorLimit, "column \(n): \(worst)")
+    }
+  }
+
   @Test func `leaves alone what it cannot do well`() {
     func curve(
       _ activation: Activation, scale: Float = 1e-3, step: Float = 0.02

@@ -410,13 +410,15 @@ import Testing
     }
   }
 
-  @Test func `results kept in bfloat16 are rounded once`() throws {
+  @Test func `results kept in bfloat16 are rounded once, and so are inputs`() throws {
     let a = TensorBuffer.random([3, 40], seed: 8)
     let b = TensorBuffer.random([40], seed: 9)
     var runner = OperatorRunner(BinaryOperator<Elementwise.Mul>.self)
     runner.storage = .bfloat16
     let y = try runner(.runtime(a), .constant(b))
-    let wanted = try broadcast(a, b) { Double(Float(BFloat16(Float($0 * $1)))) }
+    let wanted = try broadcast(a, b) {
+      Double(Float(BFloat16(Float(BFloat16(Float($0))) * Float($1))))
+    }
     #expect(y.type == .float32 && y.contents == wanted.contents)
   }
 }

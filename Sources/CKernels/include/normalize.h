@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// For each row of `count` dense elements: y[i] = (x[i] - mean) / √(variance + epsilon) · scale[i / run] + bias[i / run]. Bytes are
+// For each row of `count` dense elements:
+// y[i] = (x[i] - mean) / √(variance + epsilon) · scale[i / run] + bias[i / run]. Bytes are
 // clamp(round(y[i] · y_inverse) + y_zero, 0, 255), NaN 0.
 enum apus_normalize_type { APUS_NORMALIZE_BYTES = 16 };  // a y_type beside those of enum apus_float
 
