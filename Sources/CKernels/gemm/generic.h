@@ -43,17 +43,21 @@ struct GEMM(rows) {
   ptrdiff_t fetch_other;
 };
 
+// Stores a tile of sums.
+struct GEMM(block);
+typedef void (*GEMM(finish))(
+    const struct GEMM(block) *, const struct GEMM(rows) *, const float *sums, size_t rows,
+    size_t panels, int strided);
+
 // What the tiles of one block share: all rows by some panels.
-typedef void (*GEMM(function))(float *sums, size_t count, const struct apus_gemm *);
 struct GEMM(block) {
   const struct apus_gemm *g;
   const GEMM_INPUT *b;
   size_t column;
   size_t columns;  // of the block; a multiple of 16 but for the last one
-  int direct;        // whether the types are those that are stored from registers
-  int lower, upper;  // whether the function is a bound
+  GEMM(finish) finish;  // null: stored from registers, where the function is at most these bounds
+  int lower, upper;
   float low, high;
-  GEMM(function) function;  // null: none, or a bound
   int far;         // y is large
   size_t next;     // bytes of weights behind its own that the next block reads
   size_t fetched;  // of them
@@ -158,13 +162,10 @@ INLINE void GEMM(tile)(
       UNROLL for (int i = 0; i < rows; i++) acc[i][j] = acc[i][j] + bias;
     }
   }
-  if (block->direct && !block->function) {
+  if (!block->finish) {
     if (g->residual) GEMM(add_residual)(block, at, acc, rows, panels, strided);
     GEMM(store_tile)(block, at, acc, rows, panels, strided);
     return;
-  }
-  if (block->direct && g->residual && !g->residual_last) {
-    GEMM(add_residual)(block, at, acc, rows, panels, strided);
   }
   _Alignas(64) float sums[GEMM_ROW_LIMIT * 16 * GEMM_MAX_PANELS];
   UNROLL for (int i = 0; i < rows; i++) {
@@ -172,20 +173,7 @@ INLINE void GEMM(tile)(
       __builtin_memcpy(sums + (i * vectors + j) * LANES, &acc[i][j], sizeof acc[i][j]);
     }
   }
-  if (!block->direct) {
-    GEMM(finish_tile)(block, at, sums, (size_t)rows, (size_t)panels, strided);
-    return;
-  }
-  block->function(sums, (size_t)rows * (size_t)panels * 16, g);
-  UNROLL for (int i = 0; i < rows; i++) {
-    UNROLL for (int j = 0; j < vectors; j++) {
-      acc[i][j] = GEMM(load)(sums + (i * vectors + j) * LANES);
-    }
-  }
-  if (g->residual && g->residual_last) {
-    GEMM(add_residual)(block, at, acc, rows, panels, strided);
-  }
-  GEMM(store_tile)(block, at, acc, rows, panels, strided);
+  block->finish(block, at, sums, (size_t)rows, (size_t)panels, strided);
 }
 
 typedef void (*GEMM(tile_function))(const struct GEMM(block) *, const struct GEMM(rows) *);
@@ -272,27 +260,27 @@ static void GEMM(tiles)(
 static void GEMM(prepare)(struct GEMM(block) * block) {
   const struct apus_gemm *g = block->g;
   const uint32_t own = GEMM(is_float32) ? APUS_FLOAT32 : APUS_BFLOAT16;
-  block->direct = (g->y_type == own || g->y_type == APUS_FLOAT32) &&
+  const int direct = (g->y_type == own || g->y_type == APUS_FLOAT32) &&
       (!g->residual || g->residual_type == own);
+  const int bound = direct && !(g->residual && g->residual_last);
   switch (g->activation.function) {
-    case APUS_IDENTITY: return;
-    case APUS_RELU: block->lower = 1; break;
+    case APUS_IDENTITY:
+      if (!direct) block->finish = GEMM(finish_any);
+      return;
+    case APUS_SIGMOID: block->finish = GEMM(finish_sigmoid); return;
+    case APUS_SWISH: block->finish = GEMM(finish_swish); return;
+    case APUS_HARD_SWISH: block->finish = GEMM(finish_hard_swish); return;
+    case APUS_GELU: block->finish = GEMM(finish_gelu); return;
+    case APUS_GELU_TANH: block->finish = GEMM(finish_gelu_tanh); return;
+    case APUS_RELU: block->lower = bound; break;
     case APUS_CLIP:
-      block->lower = block->upper = 1;
+      block->lower = block->upper = bound;
       block->low = g->activation.alpha;
       block->high = g->activation.beta;
       break;
-    case APUS_SIGMOID: block->function = GEMM(apply_sigmoid); break;
-    case APUS_SWISH: block->function = GEMM(apply_swish); break;
-    case APUS_HARD_SWISH: block->function = GEMM(apply_hard_swish); break;
-    case APUS_GELU: block->function = GEMM(apply_gelu); break;
-    case APUS_GELU_TANH: block->function = GEMM(apply_gelu_tanh); break;
-    default: block->function = GEMM(apply_any); break;
+    default: break;
   }
-  if (block->lower && g->residual && g->residual_last) {
-    block->lower = block->upper = 0;
-    block->function = GEMM(apply_any);
-  }
+  if (!block->lower) block->finish = GEMM(finish_any);
 }
 
 // All rows by `panels` panels from `column` on; the next block has `next_panels`.

@@ -17,63 +17,90 @@ INLINE void GEMM(store_any)(void *base, ptrdiff_t at, uint32_t type, VECTOR x, s
   }
 }
 
-// The general store: finishes a tile whose sums, scaled and with the bias, lie in `sums`
-// [rows][panels * 16].
-static __attribute__((noinline)) void GEMM(finish_tile)(
+// What is added to a sum, and when.
+enum GEMM(residual) { GEMM(none), GEMM(before), GEMM(after) };
+
+// Finishes a tile whose sums, scaled and with the bias, lie in `sums` [rows][panels * 16]. The
+// arguments after `strided` are constants where this is inlined, but for the function of the
+// general store.
+INLINE void GEMM(finish_tile)(
     const struct GEMM(block) * block, const struct GEMM(rows) * at, const float *sums, size_t rows,
-    size_t panels, int strided) {
+    size_t panels, int strided, const struct apus_activation f, const uint32_t y_type,
+    const enum GEMM(residual) residual) {
   const struct apus_gemm *g = block->g;
-  const struct apus_activation activation = g->activation;
-  const uint32_t y_type = g->y_type, residual_type = g->residual_type;
-  const int first = g->residual != NULL && !g->residual_last;
-  const int last = g->residual != NULL && g->residual_last;
-  for (size_t i = 0; i < rows; i++) {
+  const size_t columns = block->columns;
+  char *const y = g->y;
+  const ptrdiff_t size = y_type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+#define RESULT(x, j, count)                                                                    \
+  do {                                                                                         \
+    VECTOR other = MATH(splat)(0.0f);                                                          \
+    if (residual != GEMM(none)) {                                                              \
+      other = GEMM(load_any)(g->residual, from + (ptrdiff_t)(j), g->residual_type, count);     \
+    }                                                                                          \
+    x = GEMM(load)(sums + (j));                                                                \
+    if (residual == GEMM(before)) x = x + other;                                               \
+    x = y_type == APUS_BFLOAT16 ? GEMM_APPLY_ROUGH(x, &f) : GEMM_APPLY(x, &f);                 \
+    if (residual == GEMM(after)) x = x + other;                                                \
+  } while (0)
+  for (size_t i = 0; i < rows; i++, sums += panels * 16) {
     const size_t k = strided ? 0 : i;
     const ptrdiff_t step = strided ? (ptrdiff_t)i : 0;
-    const ptrdiff_t to = at->y[k] + step * g->y_pixel + (ptrdiff_t)block->column;
     const ptrdiff_t from = at->residual[k] + step * g->residual_pixel + (ptrdiff_t)block->column;
-    for (size_t j = 0; j < block->columns; j += LANES) {
-      const size_t count = block->columns - j;
-      VECTOR x = GEMM(load)(sums + i * panels * 16 + j), other = MATH(splat)(0.0f);
-      if (first || last) {
-        other = GEMM(load_any)(g->residual, from + (ptrdiff_t)j, residual_type, count);
+    char *to = y + size * (at->y[k] + step * g->y_pixel + (ptrdiff_t)block->column);
+    (void)from;
+    size_t j = 0;
+#ifdef GEMM_STORE_TWO
+    if (y_type == APUS_BFLOAT16) {
+      for (; j + 2 * LANES <= columns; j += 2 * LANES) {
+        VECTOR x, z;
+        RESULT(x, j, LANES);
+        RESULT(z, j + LANES, LANES);
+        GEMM_STORE_TWO((uint16_t *)to + j, x, z);
       }
-      if (first) x = x + other;
-      if (y_type == APUS_BFLOAT16) {
-        x = GEMM_APPLY_ROUGH(x, &activation);
-      } else {
-        x = GEMM_APPLY(x, &activation);
-      }
-      if (last) x = x + other;
-      GEMM(store_any)(g->y, to + (ptrdiff_t)j, y_type, x, count);
+    }
+#endif
+    for (; j + LANES <= columns; j += LANES) {
+      VECTOR x;
+      RESULT(x, j, LANES);
+      GEMM(store_any)(to, (ptrdiff_t)j, y_type, x, LANES);
+    }
+    if (j < columns) {
+      VECTOR x;
+      RESULT(x, j, columns - j);
+      GEMM(store_any)(to, (ptrdiff_t)j, y_type, x, columns - j);
     }
   }
+#undef RESULT
 }
 
-// Applies a function to the sums of a tile, which lie together.
-#define APPLY(name, constant)                                                            \
-  static __attribute__((noinline)) void GEMM(name)(                                      \
-      float *sums, size_t count, const struct apus_gemm *g) {                            \
-    const struct apus_activation f = {constant, g->activation.alpha, g->activation.beta}; \
-    if (g->y_type == APUS_BFLOAT16) {                                                    \
-      for (size_t i = 0; i < count; i += LANES) {                                        \
-        const VECTOR x = GEMM_APPLY_ROUGH(GEMM(load)(sums + i), &f);                     \
-        __builtin_memcpy(sums + i, &x, sizeof x);                                        \
-      }                                                                                  \
-    } else {                                                                             \
-      for (size_t i = 0; i < count; i += LANES) {                                        \
-        const VECTOR x = GEMM_APPLY(GEMM(load)(sums + i), &f);                           \
-        __builtin_memcpy(sums + i, &x, sizeof x);                                        \
-      }                                                                                  \
-    }                                                                                    \
+#define FINISH(name, constant)                                                              \
+  static __attribute__((noinline)) void GEMM(name)(                                         \
+      const struct GEMM(block) * block, const struct GEMM(rows) * at, const float *sums,    \
+      size_t rows, size_t panels, int strided) {                                            \
+    const struct apus_gemm *g = block->g;                                                   \
+    const struct apus_activation f = {constant, g->activation.alpha, g->activation.beta};   \
+    if (g->y_type == APUS_BFLOAT16) {                                                       \
+      FINISH_TYPE(APUS_BFLOAT16);                                                           \
+    } else {                                                                                \
+      FINISH_TYPE(APUS_FLOAT32);                                                            \
+    }                                                                                       \
   }
-APPLY(apply_any, g->activation.function)
-APPLY(apply_sigmoid, APUS_SIGMOID)
-APPLY(apply_swish, APUS_SWISH)
-APPLY(apply_hard_swish, APUS_HARD_SWISH)
-APPLY(apply_gelu, APUS_GELU)
-APPLY(apply_gelu_tanh, APUS_GELU_TANH)
-#undef APPLY
+#define FINISH_TYPE(type)                                                                   \
+  if (!g->residual) {                                                                       \
+    GEMM(finish_tile)(block, at, sums, rows, panels, strided, f, type, GEMM(none));         \
+  } else if (g->residual_last) {                                                            \
+    GEMM(finish_tile)(block, at, sums, rows, panels, strided, f, type, GEMM(after));        \
+  } else {                                                                                  \
+    GEMM(finish_tile)(block, at, sums, rows, panels, strided, f, type, GEMM(before));       \
+  }
+FINISH(finish_any, g->activation.function)
+FINISH(finish_sigmoid, APUS_SIGMOID)
+FINISH(finish_swish, APUS_SWISH)
+FINISH(finish_hard_swish, APUS_HARD_SWISH)
+FINISH(finish_gelu, APUS_GELU)
+FINISH(finish_gelu_tanh, APUS_GELU_TANH)
+#undef FINISH
+#undef FINISH_TYPE
 
 // The columns from vector j of a block on.
 #define COUNT(j) (columns > (size_t)(j) * LANES ? columns - (size_t)(j) * LANES : 0)

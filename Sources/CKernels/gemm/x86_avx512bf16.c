@@ -41,8 +41,8 @@ static inline __attribute__((always_inline)) __m512 multiply_add_half(
       __m512bh x = broadcast_pair(row(i) + (k));                                    \
       UNROLL for (int j = 0; j < (panels); j++) {                                   \
         acc[i][j] = (half) && j == (panels) - 1                                     \
-                        ? multiply_add_half(acc[i][j], x, column[j])                \
-                        : _mm512_dpbf16_ps(acc[i][j], x, column[j]);                \
+                        ? multiply_add_half(acc[i][j], column[j], x)                \
+                        : _mm512_dpbf16_ps(acc[i][j], column[j], x);                \
       }                                                                             \
     }                                                                               \
   } while (0)
