@@ -76,6 +76,7 @@ public struct Compiler: Sendable {
       throw CompileError(error, in: optimised)
     }
     lowered.program = ViewElimination.apply(to: lowered.program)
+    lowered.program.chooseCurves()
     let named = Dictionary(
       source.inputs.map { id in (source[id].name, source[id].shape ?? Shape([])) },
       uniquingKeysWith: { first, _ in first })

@@ -207,8 +207,11 @@ struct GridSplit: Sendable {
   let rowParts: Int
   let columnParts: Int
 
-  /// Chooses the split whose largest share is least; of equals the one by rows.
-  init(rows: Int, columns: Int, parts: Int) {
+  /// Chooses the split whose largest share is least; of equals the one by rows, and of nearly
+  /// equals too, where parts that split columns would share more (`prefersRows`): each reads all
+  /// rows of the left factor, and lines of the cache in which they meet in every row of the result
+  /// go back and forth.
+  init(rows: Int, columns: Int, parts: Int, prefersRows: Bool = false) {
     self.rows = rows
     self.columns = columns
     self.parts = parts
@@ -217,7 +220,9 @@ struct GridSplit: Sendable {
       let rowParts = max(1, parts / columnParts)
       let cost =
         ((rows + rowParts - 1) / rowParts) * ((columns + columnParts - 1) / columnParts)
-      if cost < best.cost { best = (cost, rowParts, columnParts) }
+      if cost < best.cost - (prefersRows ? best.cost / 32 : 0) || columnParts == 1 {
+        best = (cost, rowParts, columnParts)
+      }
     }
     rowParts = best.rowParts
     columnParts = best.columnParts

@@ -4,45 +4,95 @@ import Tensors
 /// The columns of a curve or ramp store (`quantized.h`), and the function that they share.
 struct CurveColumns {
   let curve: StoreCurve
+  /// Of the curve: nil for the plain form.
+  private let variant: Int?
   /// Bits of the result behind the point.
   private(set) var fraction: Int
   private(set) var multiplier: [Float] = []
-  /// One of each column, or one that is the same for all.
-  private(set) var entries: [Entry] = []
+  /// What is multiplied and added to the function's value in a column: one of each column, or one
+  /// that is the same for all.
+  private(set) var ratio: [Int16] = []
+  private(set) var level: [Int16] = []
+  /// Empty without a residual.
+  private(set) var residualRatio: [Int16] = []
+  /// Of a ramp.
+  private(set) var ramps: [Ramp] = []
   /// A bound on the error of y beyond its rounding, in steps of the finest column: the sum of
   /// bounds that are hardly ever reached together.
   private(set) var error = 0.0
 
   static let errorLimit = 0.3
 
-  /// What is multiplied and added to the function's value in a column.
-  struct Entry {
-    var ratio: Int16
-    var level: Int16
-    /// 0 without a residual.
-    var residualRatio: Int16 = 0
-    /// Of a ramp.
-    var reach: UInt16 = 0
-    var lift: UInt16 = 0
-    var near: UInt16 = 0
+  /// How |t| becomes an argument.
+  struct Ramp {
+    var reach: UInt16
+    var lift: UInt16
+    var near: UInt16
   }
 
-  /// Bits behind the point that are tried first.
+  /// Bits behind the point that are tried first, and last.
   private static let finestFraction = 6
+  private static let coarsestFraction = 3
 
   /// A sum of 2^31 must still fit 32 bits when it is multiplied.
   private static let multiplierLimit = 0.99
+
+  /// What `best` found: a form, a variant of it, what an integer argument stands for, and the bits
+  /// behind the point.
+  struct Choice: Equatable {
+    var form: StoreCurve.Form
+    var variant: Int?
+    var unit: Float
+    var fraction: Int
+
+    /// The integers of an instruction's field: nothing while it is not known, 0 for no curve.
+    static let noCurve = [0]
+
+    init(form: StoreCurve.Form, variant: Int?, unit: Float, fraction: Int) {
+      self.form = form
+      self.variant = variant
+      self.unit = unit
+      self.fraction = fraction
+    }
+
+    /// Returns nil where the integers stand for no curve.
+    init?(_ field: [Int]) {
+      guard field.count == 4, (1...2).contains(field[0]), (0...16).contains(field[1]),
+        let bits = UInt32(exactly: field[2]),
+        (coarsestFraction...finestFraction).contains(field[3])
+      else { return nil }
+      form = field[0] == 1 ? .curve : .ramp
+      variant = field[1] > 0 ? field[1] - 1 : nil
+      unit = Float(bitPattern: bits)
+      fraction = field[3]
+    }
+
+    var field: [Int] {
+      [form == .curve ? 1 : 2, (variant ?? -1) + 1, Int(unit.bitPattern), fraction]
+    }
+  }
+
+  var choice: Choice {
+    Choice(form: curve.form, variant: variant, unit: Float(curve.inputUnit), fraction: fraction)
+  }
 
   /// The better of both forms; nil where neither suits the function and y.
   ///
   /// - Parameters:
   ///   - scales: what a unit of a column's sums stands for
   ///   - added: the quantisation of what is added behind the function
+  ///   - choice: what was found before for the same arguments, which saves the search
   static func best(
     _ activation: Activation, scales: [Float], result: Quantization, added: Quantization?,
-    isas: Set<ISA>
+    isas: Set<ISA>, choice: [Int] = []
   ) -> CurveColumns? {
+    if choice == Choice.noCurve { return nil }
     let target = Target(scales: scales, result: result, added: added)
+    if let choice = Choice(choice),
+      let found = CurveColumns(choice, activation, target, isas)
+    {
+      return found
+    }
     var curve = CurveColumns(.curve, activation, target, isas)
     // A ramp takes a few operations more.
     if let least = curve?.error, least < errorLimit / 2 {
@@ -56,13 +106,23 @@ struct CurveColumns {
       guard let filled = candidate.filled(target), filled.error <= errorLimit else { continue }
       if filled.error < found?.error ?? .infinity { found = filled }
     }
-    return found ?? variant(activation, target, isas)
+    return found ?? best(variantsFor: target, activation, isas)
+  }
+
+  /// With entries, but an error that nobody asks for again; nil where they do not fit.
+  private init?(
+    _ choice: Choice, _ activation: Activation, _ target: Target, _ isas: Set<ISA>
+  ) {
+    self.init(
+      choice.form, activation, target, isas, variant: choice.variant, unit: Double(choice.unit))
+    fraction = choice.fraction
+    guard fill(target, maySaturate: variant != nil) else { return nil }
   }
 
   /// Where a few columns are much finer than the others, the bound for all of them together is too
   /// large; those of single columns depend on how their entries happen to be rounded.
-  private static func variant(
-    _ activation: Activation, _ target: Target, _ isas: Set<ISA>
+  private static func best(
+    variantsFor target: Target, _ activation: Activation, _ isas: Set<ISA>
   ) -> CurveColumns? {
     guard target.added == nil else { return nil }
     for (form, variants) in [(StoreCurve.Form.curve, [6, 5, 7, 4, 8]), (.ramp, Array(0..<8))] {
@@ -125,15 +185,17 @@ struct CurveColumns {
   /// Without entries: `error` is then the least that they can reach.
   private init?(
     _ form: StoreCurve.Form, _ activation: Activation, _ target: Target, _ isas: Set<ISA>,
-    variant: Int? = nil
+    variant: Int? = nil, unit: Double? = nil
   ) {
     let all = ElementwiseKernel.all
     guard
       form.suits(activation), target.distinct > 0,
       let kernel = ElementwiseKernel.best(of: all, isas: isas) ?? all.last,
-      let curve = StoreCurve(form, activation, target.need, by: kernel, variant: variant)
+      let curve = StoreCurve(
+        form, activation, target.need, by: kernel, variant: variant, unit: unit)
     else { return nil }
     self.curve = curve
+    self.variant = variant
     fraction = CurveColumns.finestFraction
     if variant == nil {
       setError(target)
@@ -150,9 +212,9 @@ struct CurveColumns {
 
   /// With entries; nil where they do not fit.
   private func filled(_ target: Target) -> CurveColumns? {
-    guard entries.isEmpty else { return self }
+    guard ratio.isEmpty else { return self }
     var columns = self
-    while columns.fraction >= 3 {
+    while columns.fraction >= CurveColumns.coarsestFraction {
       if columns.fill(target) {
         columns.setError(target)
         return columns
@@ -166,11 +228,9 @@ struct CurveColumns {
   private func filledByColumn(_ target: Target) -> CurveColumns? {
     var best: CurveColumns?
     var columns = self
-    while columns.fraction >= 3 {
+    while columns.fraction >= CurveColumns.coarsestFraction {
       if columns.fill(target, maySaturate: true) {
-        columns.error = (0..<target.distinct).reduce(0) {
-          max($0, columns.ownError($1, target))
-        }
+        columns.setErrorByColumn(target)
         if columns.error < best?.error ?? .infinity { best = columns }
         if columns.error <= CurveColumns.errorLimit { break }
       }
@@ -179,18 +239,22 @@ struct CurveColumns {
     return best
   }
 
+  private mutating func setErrorByColumn(_ target: Target) {
+    error = (0..<target.distinct).reduce(0) { max($0, ownError($1, target)) }
+  }
+
   /// A bound on the error of column n, without a residual.
   private func ownError(_ n: Int, _ target: Target) -> Double {
     let unit = Double(target.result.scale(n))
-    let entry = entries[n]
     let one = Double(1 << fraction)
     let middle =
       Double(target.result.zeroPoint(n)) * one + curve.middle * one / unit + one / 2
-    let levelError = abs(middle - Double(entry.level))
-    let ratioError = abs(curve.resultUnit * one / unit * 32768 - Double(entry.ratio))
+    let levelError = abs(middle - Double(level[n]))
+    let ratioError = abs(curve.resultUnit * one / unit * 32768 - Double(ratio[n]))
     // Beyond its end, or beyond what saturates t before it, a ramp stays where it was.
     let isRamp = curve.form == .ramp
-    let tail = isRamp && entry.reach > 32767 ? abs(curve.added(at: Int(entry.near) / 2)) : 0
+    let saturates = isRamp && ramps[n].reach > 32767
+    let tail = saturates ? abs(curve.added(at: Int(ramps[n].near) / 2)) : 0
     // Of the product, and of a ramp's t; those of the entries are known.
     let roundings = (isRamp ? 1.05 : 0.5) + ratioError + levelError
     return max(curve.error, target.tolerance, tail) / unit + roundings / one
@@ -206,26 +270,37 @@ struct CurveColumns {
     guard Int16(fraction: curve.resultUnit * (one / target.finest) * 32768) != nil else {
       return false
     }
-    entries.removeAll(keepingCapacity: true)
-    entries.reserveCapacity(target.distinct)
-    for n in 0..<target.distinct {
+    let count = target.distinct
+    let (factor, middle) = (curve.resultUnit * 32768, curve.middle)
+    var levels = [Double](repeating: 0, count: count)
+    var ratios = levels
+    for n in 0..<count {
       let step = one / Double(result.scale(n))
-      var own = Double(result.zeroPoint(n)) * one + curve.middle * step + one / 2
-      var addedRatio: Int16 = 0
-      if let added {
+      ratios[n] = factor * step
+      levels[n] = Double(result.zeroPoint(n)) * one + middle * step + one / 2
+    }
+    residualRatio = []
+    if let added {
+      residualRatio.reserveCapacity(count)
+      for n in 0..<count {
+        let step = one / Double(result.scale(n))
         guard let found = Int16(fraction: Double(added.scale(n)) * step * 256) else { return false }
-        own -= Double(added.zeroPoint(n)) * Double(found) / 256
-        addedRatio = found
+        levels[n] -= Double(added.zeroPoint(n)) * Double(found) / 256
+        residualRatio.append(found)
       }
-      guard
-        let ratio = Int16(fraction: curve.resultUnit * step * 32768),
-        let level = Int16(fraction: own)
-      else { return false }
-      var entry = Entry(ratio: ratio, level: level, residualRatio: addedRatio)
-      if curve.form == .ramp {
-        guard entry.followRamp(step * curve.inputUnit, maySaturate) else { return false }
+    }
+    guard let ratio = [Int16](fractions: ratios), let level = [Int16](fractions: levels) else {
+      return false
+    }
+    (self.ratio, self.level) = (ratio, level)
+    ramps = []
+    if curve.form == .ramp {
+      ramps.reserveCapacity(count)
+      for n in 0..<count {
+        let units = one / Double(result.scale(n)) * curve.inputUnit
+        guard let ramp = Ramp(units: units, maySaturate: maySaturate) else { return false }
+        ramps.append(ramp)
       }
-      entries.append(entry)
     }
     guard curve.form == .ramp else {
       multiplier = target.scales.map { Float(Double($0) / curve.inputUnit) }
@@ -242,32 +317,42 @@ struct CurveColumns {
   }
 }
 
-extension CurveColumns.Entry {
+extension CurveColumns.Ramp {
   /// Says how |t|, of which `units` stand for one of the curve's, becomes a multiple of the
-  /// curve's unit, which is at most 2^15 − 1; returns false where it cannot.
-  fileprivate mutating func followRamp(_ units: Double, _ maySaturate: Bool) -> Bool {
-    var factor = 1 / units
-    var shift = 0
-    while factor >= 1 && shift < 15 {
-      factor /= 2
-      shift += 1
-    }
-    let rounded = (factor * 65536).rounded(.toNearestOrEven)
-    guard rounded >= 1 && rounded < 65536 else {
+  /// curve's unit, which is at most 2^15 − 1; nil where it cannot.
+  ///
+  /// - Parameter maySaturate: t may saturate before the ramp ends
+  fileprivate init?(units: Double, maySaturate: Bool) {
+    let factor = 1 / units
+    guard factor >= 0, factor < 0x1p15 else { return nil }
+    // The bits of the whole part: so many halvings leave less than 1.
+    var shift = Int.bitWidth - Int(factor).leadingZeroBitCount
+    var own = (factor * (65536 / Double(1 << shift))).rounded(.toNearestOrEven)
+    guard own >= 1 && own <= 65536 else { return nil }
+    if own == 65536 {
       // Just below 1: the next power of two.
-      guard rounded == 65536 && shift < 15 else { return false }
-      return set(near: 32768, shift: shift + 1, maySaturate)
+      guard shift < 15 else { return nil }
+      (own, shift) = (32768, shift + 1)
     }
-    return set(near: Int(rounded), shift: shift, maySaturate)
-  }
-
-  private mutating func set(near own: Int, shift: Int, _ maySaturate: Bool) -> Bool {
-    let largest = min((1 << 31 - 1) / own, 65535) >> shift
+    let largest = min((1 << 31 - 1) / Int(own), 65535) >> shift
     // What saturates t must lie beyond the curve, unless its error is known.
-    guard largest <= 32767 || maySaturate else { return false }
+    guard largest <= 32767 || maySaturate else { return nil }
     reach = UInt16(largest)
     lift = UInt16(1 << shift)
     near = UInt16(own)
-    return true
+  }
+}
+
+extension [Int16] {
+  /// Rounds to the nearest integers, ties to even; nil where one is beyond ±32767.
+  fileprivate init?(fractions: [Double]) {
+    // Behind this number a sum is rounded to an integer, which its lowest bits are.
+    let large = 0x1.8p52
+    var areBeyond = false
+    self = fractions.map { x in
+      areBeyond = areBeyond || !(abs(x) < 32767.5)
+      return Int16(truncatingIfNeeded: (x + large).bitPattern)
+    }
+    if areBeyond { return nil }
   }
 }

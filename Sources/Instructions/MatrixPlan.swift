@@ -141,8 +141,10 @@ struct MatrixPlan: Sendable {
     stagedRows =
       isLeftStaged
       ? max(1, min(self.left.rows, MatrixPlan.stripByteTarget / rowByteCount)) : 0
+    let shared = right == nil ? matrices : rightOffsets.count
     split = GridSplit(
-      rows: count * self.result.rows, columns: panels, parts: preparation.parts)
+      rows: count * self.result.rows, columns: panels, parts: preparation.parts,
+      prefersRows: count * self.result.rows >= shared * self.result.columns)
   }
 
   /// The place of an offset in a list of rising offsets.
@@ -281,13 +283,15 @@ struct MatrixPlan: Sendable {
     call.depth_step = right.rowStep
     call.column_step = right.columnStep
     call.depth = depth
+    // The first panels of all matrices first: where columns of B are rows of what came before, each
+    // part packs what it has made itself.
     for index in context.share(of: rightOffsets.count * panels) {
-      let (matrix, panel) = index.quotientAndRemainder(dividingBy: panels)
+      let (panel, matrix) = index.quotientAndRemainder(dividingBy: rightOffsets.count)
       let column = panel * WeightPacking.panelWidth
       let offset = rightOffsets[matrix] + column * right.columnStep
       call.source = source + offset * (right.isBFloat16 ? 2 : 4)
       call.columns = min(WeightPacking.panelWidth, right.columns - column)
-      call.target = context.scratch + index * panelByteCount
+      call.target = context.scratch + (matrix * panels + panel) * panelByteCount
       apus_gemm_pack_panel(&call)
     }
   }

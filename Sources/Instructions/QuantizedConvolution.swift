@@ -12,7 +12,7 @@ import Tensors
 /// may be strided.
 ///
 /// The bits of y are the same on every ISA.
-public struct QuantizedConvolution: Instruction {
+public struct QuantizedConvolution: QuantizedProduct {
   public static let opcode = "convolution_int8"
 
   package var x = Operand.none
@@ -30,6 +30,7 @@ public struct QuantizedConvolution: Instruction {
   package var activation = Activation.none
   /// y = activation(x ∗ weights + bias) + residual instead.
   package var residualAfterActivation = false
+  package var curve: [Int] = []
 
   private var plan: QuantizedConvolutionPlan?
 
@@ -48,8 +49,10 @@ public struct QuantizedConvolution: Instruction {
     visitor.field("groups", &groups)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
+    visitor.field("curve", &curve)
   }
 
+  var store: QuantizedStore? { plan?.store }
   public var operationCount: Int { plan?.operationCount ?? 0 }
   public var method: String { plan?.method ?? "" }
 
@@ -79,8 +82,8 @@ public struct QuantizedConvolution: Instruction {
       preparation.kept(plan?.store)
       ?? QuantizedStore(
         factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
-        columns: columns, activation: activation, residualLast: residualAfterActivation, preparation
-      )
+        columns: columns, activation: activation, residualLast: residualAfterActivation,
+        choice: curve, preparation)
     let plan = QuantizedConvolutionPlan(
       window: window, groups: groups, runs: runs, input: input,
       fill: UInt8(clamping: source.zeroPoint(0)), columns: columns, store: store,

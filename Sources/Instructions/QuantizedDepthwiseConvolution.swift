@@ -13,7 +13,7 @@ import Tensors
 /// [N, Ho, Wo, C], uint8 (per tensor or per channel) or float32. Rows may be strided.
 ///
 /// All ISAs give the same bits: `quantized.h` states the arithmetic.
-public struct QuantizedDepthwiseConvolution: Instruction {
+public struct QuantizedDepthwiseConvolution: QuantizedProduct {
   public static let opcode = "depthwise_convolution_int8"
 
   package var x = Operand.none
@@ -30,6 +30,7 @@ public struct QuantizedDepthwiseConvolution: Instruction {
   package var activation = Activation.none
   /// y = activation(x ∗ weights) + residual instead.
   package var residualAfterActivation = false
+  package var curve: [Int] = []
 
   private var plan: Plan?
 
@@ -60,8 +61,10 @@ public struct QuantizedDepthwiseConvolution: Instruction {
     visitor.field("dilations", &dilations)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
+    visitor.field("curve", &curve)
   }
 
+  var store: QuantizedStore? { plan?.store }
   public var operationCount: Int {
     guard let window = plan?.window else { return 0 }
     return 2 * window.batch * window.outputHeight * window.outputWidth * window.channels
@@ -101,7 +104,7 @@ public struct QuantizedDepthwiseConvolution: Instruction {
         ?? QuantizedStore(
           factors: QuantizedStore.Factors(x: source, weights: scales), offsets: offsets,
           residual: residual, y: y, columns: window.channels, activation: activation,
-          residualLast: residualAfterActivation, preparation))
+          residualLast: residualAfterActivation, choice: curve, preparation))
   }
 
   public func execute(_ context: borrowing ExecutionContext) {

@@ -16,7 +16,7 @@ import Tensors
 /// then bias is float32 [N] or absent, and is rounded to a multiple of a sum's scale.
 ///
 /// The bits of y are the same on every ISA.
-public struct QuantizedMatrixMultiply: Instruction {
+public struct QuantizedMatrixMultiply: QuantizedProduct {
   public static let opcode = "matrix_multiply_int8"
 
   package var a = Operand.none
@@ -35,6 +35,7 @@ public struct QuantizedMatrixMultiply: Instruction {
   package var activation = Activation.none
   /// y = activation(scale · A × B + bias) + residual instead.
   package var residualAfterActivation = false
+  package var curve: [Int] = []
 
   private var plan: QuantizedMatrixPlan?
 
@@ -59,8 +60,10 @@ public struct QuantizedMatrixMultiply: Instruction {
     visitor.field("scale", &scale)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
+    visitor.field("curve", &curve)
   }
 
+  var store: QuantizedStore? { plan?.store }
   public var operationCount: Int { plan?.operationCount ?? 0 }
   public var method: String { plan?.method ?? "" }
 
@@ -103,7 +106,8 @@ public struct QuantizedMatrixMultiply: Instruction {
       preparation.kept(plan?.store)
       ?? QuantizedStore(
         factors: factors, offsets: offsets, residual: residual, y: y, columns: result.columns,
-        activation: activation, residualLast: residualAfterActivation, preparation)
+        activation: activation, residualLast: residualAfterActivation,
+        choice: curve, preparation)
     let plan = QuantizedMatrixPlan(
       left: left, right: right, matrices: matrices, result: result,
       zeroA: source.zeroPoint(0), zeroB: factor.zeroPoint(0), unit: factors.scales(1)[0],

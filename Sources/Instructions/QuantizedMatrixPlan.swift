@@ -75,8 +75,10 @@ struct QuantizedMatrixPlan: Sendable {
     hasRowSums = self.zeroB != 0
     let affordable = max(1, QuantizedMatrixPlan.stripByteTarget / max(1, paddedDepth))
     stripRows = max(1, min(self.left.rows, isLeftStaged ? affordable : 1024))
+    let shared = right == nil ? matrices : rightOffsets.count
     split = GridSplit(
-      rows: count * self.result.rows, columns: panels, parts: preparation.parts)
+      rows: count * self.result.rows, columns: panels, parts: preparation.parts,
+      prefersRows: count * self.result.rows >= shared * self.result.columns)
   }
 
   private var panelByteCount: Int { paddedDepth * WeightPacking.panelWidth }
@@ -211,14 +213,17 @@ struct QuantizedMatrixPlan: Sendable {
     call.column_step = right.columnStep
     call.depth = depth
     let constant = Int32(truncatingIfNeeded: depth) &* zeroA &* zeroB
+    // The first panels of all matrices first: where columns of B are rows of what came before, each
+    // part packs what it has made itself.
     for index in context.share(of: rightOffsets.count * panels) {
-      let (matrix, panel) = index.quotientAndRemainder(dividingBy: panels)
+      let (panel, matrix) = index.quotientAndRemainder(dividingBy: rightOffsets.count)
       let column = panel * WeightPacking.panelWidth
       let count = min(WeightPacking.panelWidth, right.columns - column)
-      let own = offsets + index * WeightPacking.panelWidth
+      let place = matrix * panels + panel
+      let own = offsets + place * WeightPacking.panelWidth
       call.source = source + rightOffsets[matrix] + column * right.columnStep
       call.columns = count
-      call.target = (context.scratch + index * panelByteCount).assumingMemoryBound(to: Int8.self)
+      call.target = (context.scratch + place * panelByteCount).assumingMemoryBound(to: Int8.self)
       call.sums = own
       apus_gemm8_pack_panel(&call)
       for n in 0..<WeightPacking.panelWidth { own[n] = constant &- zeroA &* own[n] }

@@ -2,6 +2,34 @@ internal import CKernels
 import Kernels
 import Tensors
 
+/// An instruction that stores by a `QuantizedStore`.
+///
+/// The search for the curve that suits a function takes longer than all else that `prepare` does;
+/// so the compiler does it, and `curve` keeps what it found.
+protocol QuantizedProduct: Instruction {
+  /// What `CurveColumns.Choice` says; empty: `prepare` searches.
+  var curve: [Int] { get set }
+  /// Valid after `prepare`.
+  var store: QuantizedStore? { get }
+}
+
+extension Program {
+  /// Searches the curves of all 8-bit products.
+  package mutating func chooseCurves() {
+    for index in instructions.indices {
+      guard var product = instructions[index] as? any QuantizedProduct else { continue }
+      var prepared = product
+      var preparation = Preparation(tensors: tensors, isas: ISA.portable.included, parts: 1)
+      // What cannot be prepared is refused when it is to run.
+      guard (try? prepared.prepare(&preparation)) != nil, let store = prepared.store else {
+        continue
+      }
+      product.curve = store.choice
+      instructions[index] = product
+    }
+  }
+}
+
 /// The store of an 8-bit product: what happens to its integer sums, and where they go;
 /// `quantized.h` states the arithmetic.
 ///
@@ -23,6 +51,8 @@ struct QuantizedStore: Sendable {
   private let isResidualReal: Bool
   private let columns: StoreColumns
   private let fraction: UInt32
+  /// What the search for a curve found, for a `QuantizedProduct`.
+  let choice: [Int]
 
   /// What a product's factors stand for: the real number of a sum is `scale` · the scale of x · the
   /// scale of the weights, each per tensor or per column.
@@ -42,9 +72,12 @@ struct QuantizedStore: Sendable {
   }
 
   /// The operands must have passed `Preparation.checkQuantizedStore`.
+  ///
+  /// - Parameter choice: a `QuantizedProduct`'s
   init(
     factors: Factors, offsets: Operand, residual: Operand, y: Operand, columns count: Int,
-    activation: Activation, residualLast: Bool, _ preparation: borrowing Preparation
+    activation: Activation, residualLast: Bool, choice: [Int],
+    _ preparation: borrowing Preparation
   ) {
     self.offsets = offsets
     self.residual = residual
@@ -68,7 +101,11 @@ struct QuantizedStore: Sendable {
     if !isDirect && !isYReal && !(residual.isPresent && (isResidualReal || !residualLast)) {
       curve = CurveColumns.best(
         activation, scales: scales, result: result,
-        added: residual.isPresent ? added.quantization : nil, isas: preparation.isas)
+        added: residual.isPresent ? added.quantization : nil, isas: preparation.isas,
+        choice: choice)
+      self.choice = curve?.choice.field ?? CurveColumns.Choice.noCurve
+    } else {
+      self.choice = []
     }
     kind =
       switch curve?.curve.form {
@@ -235,13 +272,22 @@ private final class StoreColumns: @unchecked Sendable {
   }
 
   func write(_ columns: CurveColumns, _ count: Int) {
-    let isUniform = columns.entries.count == 1
-    let isRamp = columns.curve.form == .ramp
-    for n in 0..<count {
-      let entry = columns.entries[isUniform ? 0 : n]
-      multiplier[n] = columns.multiplier[n]
-      (ratio[n], level[n], residualRatio[n]) = (entry.ratio, entry.level, entry.residualRatio)
-      if isRamp { (reach[n], lift[n], near[n]) = (entry.reach, entry.lift, entry.near) }
+    // Arrays of one entry for all, of none, or of one for each.
+    func copy<Entry>(_ entries: [Entry], to target: UnsafeMutablePointer<Entry>) {
+      if entries.count == 1 {
+        target.update(repeating: entries[0], count: count)
+      } else {
+        target.update(from: entries, count: min(entries.count, count))
+      }
+    }
+    copy(columns.multiplier, to: multiplier)
+    copy(columns.ratio, to: ratio)
+    copy(columns.level, to: level)
+    copy(columns.residualRatio, to: residualRatio)
+    let isUniform = columns.ramps.count == 1
+    for n in 0..<(columns.ramps.isEmpty ? 0 : count) {
+      let ramp = columns.ramps[isUniform ? 0 : n]
+      (reach[n], lift[n], near[n]) = (ramp.reach, ramp.lift, ramp.near)
     }
     let words = UnsafeMutableRawPointer(curve).assumingMemoryBound(to: Int16.self)
     let bytes = (UnsafeMutableRawPointer(curve) + 3 * 128).assumingMemoryBound(to: UInt8.self)

@@ -12,7 +12,7 @@ import Tensors
 /// per channel) or float32; residual as y, of either type. Rows may be strided.
 ///
 /// The bits of y are the same on every ISA.
-public struct QuantizedTransposedConvolution: Instruction {
+public struct QuantizedTransposedConvolution: QuantizedProduct {
   public static let opcode = "transposed_convolution_int8"
 
   package var x = Operand.none
@@ -30,6 +30,7 @@ public struct QuantizedTransposedConvolution: Instruction {
   package var activation = Activation.none
   /// y = activation(x ∗ weights + bias) + residual instead.
   package var residualAfterActivation = false
+  package var curve: [Int] = []
 
   private var plan: QuantizedTransposedPlan?
 
@@ -51,8 +52,10 @@ public struct QuantizedTransposedConvolution: Instruction {
     visitor.field("groups", &groups)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
+    visitor.field("curve", &curve)
   }
 
+  var store: QuantizedStore? { plan?.store }
   public var operationCount: Int { plan?.operationCount ?? 0 }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
@@ -89,8 +92,8 @@ public struct QuantizedTransposedConvolution: Instruction {
       preparation.kept(plan?.store)
       ?? QuantizedStore(
         factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
-        columns: columns, activation: activation, residualLast: residualAfterActivation, preparation
-      )
+        columns: columns, activation: activation, residualLast: residualAfterActivation,
+        choice: curve, preparation)
     let plan = QuantizedTransposedPlan(
       input: input, output: output, groups: groups, runs: runs,
       geometry: TransposedGeometry(

@@ -68,23 +68,18 @@ struct StoreCurve {
   /// - Parameter variant: nil: the plain form. A ramp is centred then: the integer n stands for the
   ///   middle of what is rounded down to it; and units of results are larger by this many 256ths. A
   ///   curve ends earlier by three times as many hundredths; what that leaves out is in `error`.
+  /// - Parameter unit: the `inputUnit` that was found before; then `error` is not measured again
   init?(
     _ form: Form, _ activation: Activation, _ need: Need, by kernel: ElementwiseKernel,
-    variant: Int? = nil
+    variant: Int? = nil, unit known: Double? = nil
   ) {
     self.form = form
     let isCentred = variant != nil && form == .ramp
     let source = Source(
       form: form, activation: activation, kernel: kernel, shift: isCentred ? 0.5 : 0)
-    guard form.suits(activation), let reach = source.reach(need) else { return nil }
-    var unit = reach / 32768
-    if form == .curve { unit = max(unit * (1 - 0.03 * Double(variant ?? 0)), need.leastUnit) }
-    if let knot = source.knot {
-      // Another kink lies between two pieces, too.
-      let pieces = (knot / (unit * form.pieceLength)).rounded(.down)
-      if pieces >= 1 { unit = knot / (pieces * form.pieceLength) }
-    }
-    guard unit > 1e-30 && unit < 1e30 else { return nil }
+    guard form.suits(activation),
+      let unit = known ?? StoreCurve.unit(source, need, variant), unit > 1e-30 && unit < 1e30
+    else { return nil }
     inputUnit = unit
     var nodes = source.sample([-StoreCurve.node, 0, StoreCurve.node], unit: unit)
     if form == .curve { nodes = StoreCurve.flattened(nodes, need) }
@@ -111,10 +106,27 @@ struct StoreCurve {
       slope.append(second)
       bends.append(third)
     }
+    if known != nil { return }
     error = measure(source, need, isCentred: isCentred)
     if variant != nil && form == .curve {
       error = max(error, source.change(beyond: 32768 * inputUnit, need))
     }
+  }
+
+  /// The input unit that lets the pieces reach all that matters: a float32's value.
+  private static func unit(_ source: Source, _ need: Need, _ variant: Int?) -> Double? {
+    guard let reach = source.reach(need) else { return nil }
+    var unit = reach / 32768
+    if source.form == .curve {
+      unit = max(unit * (1 - 0.03 * Double(variant ?? 0)), need.leastUnit)
+    }
+    if let knot = source.knot {
+      // Another kink lies between two pieces, too.
+      let pieces = (knot / (unit * source.form.pieceLength)).rounded(.down)
+      if pieces >= 1 { unit = knot / (pieces * source.form.pieceLength) }
+    }
+    let rounded = Float(unit)
+    return Double(Double(rounded) < unit ? rounded.nextUp : rounded)
   }
 
   /// The result for an integer argument's upper 6 bits and the rest, as the stores compute it.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Graphs
 import Importers
+import Instructions
 import Operators
 import Runtime
 import Tensors
@@ -89,6 +90,16 @@ private func calibrated(
     for tensor in bytes {
       #expect(tensor.quantization?.zeroPoints.allSatisfy { $0 == 128 } == true, "\(tensor.name)")
     }
+  }
+
+  @Test func `products know their curves`() throws {
+    let (graph, ranges, _) = try calibrated("yolov8-legacy17")
+    let compiled = try Compiler(
+      precision: .int8, quantization: QuantizationOptions(ranges: ranges)
+    ).compile(graph)
+    let products = compiled.lowered.program.instructions
+      .compactMap { $0 as? QuantizedConvolution }
+    #expect(products.contains { $0.curve.count == 4 })
   }
 
   @Test func `without ranges int8 says what it needs`() throws {

@@ -174,23 +174,75 @@ import Testing
     // The products of such columns, at an eighth of a step and less.
     for n in [0, 1, 40, 63] {
       let (step, zero) = (Double(result.scale(n)), Double(result.zeroPoint(n)))
-      let entry = columns.entries[n]
+      let ramp = columns.ramps[n]
       var worst = 0.0
       for sum in stride(from: -60_000, to: 90_000, by: 37) {
         let scaled = (Float(sum) * columns.multiplier[n]).rounded(.toNearestOrEven)
         let t = max(min(scaled, 32767), -32768)
-        let size = min(abs(Int(t)), Int(entry.reach)) * Int(entry.lift)
-        let place: Int = (size * Int(entry.near)) >> 16
+        let size = min(abs(Int(t)), Int(ramp.reach)) * Int(ramp.lift)
+        let place: Int = (size * Int(ramp.near)) >> 16
         let added = columns.curve.added(at: place)
         let units = ((added - columns.curve.middle) / columns.curve.resultUnit).rounded()
-        let product = Int(units) * Int(entry.ratio) + 16384
-        let g: Int = max(Int(t), 0) + (product >> 15) + Int(entry.level)
+        let product = Int(units) * Int(columns.ratio[n]) + 16384
+        let g: Int = max(Int(t), 0) + (product >> 15) + Int(columns.level[n])
         let y = min(max(g >> columns.fraction, 0), 255)
         let x = Double(sum) * 2.5e-4
         let wanted = x * StoreCurveTests.sigmoid(x) / step + zero
         worst = max(worst, abs(Double(y) - min(max(wanted, 0), 255)))
       }
       #expect(worst <= 0.5 + CurveColumns.errorLimit, "column \(n): \(worst)")
+    }
+  }
+
+  @Test func `a choice gives what the search found`() throws {
+    let steps: [[Float]] = [
+      [0.02], (1...64).map { 0.005 * Float($0) },
+      [0.004] + (1..<64).map { 0.018 + 0.001 * Float($0) },
+    ]
+    var forms: Set<[Int]> = []
+    for example in StoreCurveTests.examples {
+      for own in steps {
+        for added in [nil, Quantization(scale: 0.03, zeroPoint: 90)] {
+          let result = Quantization(
+            scales: own, zeroPoints: own.map { _ in 30 }, axis: 0)
+          let scales = [Float](repeating: 3e-4, count: 64)
+          let search = CurveColumns.best(
+            example.activation, scales: scales, result: result, added: added, isas: [.portable])
+          let field = search?.choice.field ?? CurveColumns.Choice.noCurve
+          let found = CurveColumns.best(
+            example.activation, scales: scales, result: result, added: added, isas: [.portable],
+            choice: field)
+          #expect(found?.choice == search?.choice)
+          #expect(found?.multiplier == search?.multiplier)
+          #expect(found?.ratio == search?.ratio && found?.level == search?.level)
+          #expect(found?.residualRatio == search?.residualRatio)
+          #expect(found?.ramps.map(\.near) == search?.ramps.map(\.near))
+          #expect(found?.curve.value == search?.curve.value)
+          #expect(found?.curve.bends == search?.curve.bends)
+          forms.insert([field[0], field.count > 1 ? min(field[1], 1) : 0])
+        }
+      }
+    }
+    // None, both forms, and a variant.
+    #expect(forms.isSuperset(of: [[0, 0], [1, 0], [2, 0]]), "\(forms)")
+    #expect(forms.contains { $0[1] > 0 }, "\(forms)")
+  }
+
+  @Test func `searches where a choice makes no sense`() throws {
+    let result = Quantization(scale: 0.02, zeroPoint: 20)
+    func best(_ choice: [Int]) -> CurveColumns? {
+      CurveColumns.best(
+        Activation(.swish, alpha: 1), scales: [1e-3], result: result, added: nil,
+        isas: [.portable], choice: choice)
+    }
+    let wanted = try #require(best([])?.choice)
+    let bits = Int(wanted.unit.bitPattern)
+    for choice in [
+      [7], [1], [3, 0, bits, 6], [1, -1, bits, 6], [1, 0, -1, 6], [1, 0, bits, 2],
+      [1, 0, bits, 7], [1, 0, 0, 6], [2, 0, Int(Float.nan.bitPattern), 6],
+      [1, 0, Int(Float.infinity.bitPattern), 6],
+    ] {
+      #expect(best(choice)?.choice == wanted, "\(choice)")
     }
   }
 
