@@ -95,7 +95,8 @@ struct CopyPlan: Sendable {
     rowPiece = min(rowPiece, inner.extent)
     columnPiece = min(columnPiece, second.extent)
     guard converts else { return }
-    let limit = 32768
+    // What is converted is read again from the L1 cache.
+    let limit = 8192
     rowPiece = min(rowPiece, max(512, limit / max(columnPiece, 1)))
     columnPiece = min(columnPiece, max(16, limit / rowPiece / 16 * 16))
     scratchByteCount = (rowPiece * columnPiece * elementSize + 63) / 64 * 64

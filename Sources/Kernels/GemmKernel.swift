@@ -40,16 +40,19 @@ package struct GemmKernel: @unchecked Sendable, CustomStringConvertible {
 
 /// Rounds float32 elements to bfloat16.
 package struct BFloat16Rounding: Sendable {
-  private let wide: Bool
+  private let isa: ISA
 
-  package init(isas: Set<ISA>) { wide = isas.contains(.avx2) }
+  package init(isas: Set<ISA>) {
+    isa = [.avx512bf16, .avx2].first { isas.contains($0) } ?? .portable
+  }
 
   @inline(__always)
   package func callAsFunction(
     _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt16>, count: Int
   ) {
     #if arch(x86_64)
-      if wide { return apus_round_bfloat16_avx2(source, target, count) }
+      if isa == .avx512bf16 { return apus_round_bfloat16_avx512bf16(source, target, count) }
+      if isa == .avx2 { return apus_round_bfloat16_avx2(source, target, count) }
     #endif
     apus_round_bfloat16_portable(source, target, count)
   }

@@ -106,41 +106,67 @@ INLINE float element(const void *p, uint32_t type) {
   return x;
 }
 
+// The arguments after `c` are constants where this is inlined, but for the types and the function
+// of the general loop.
 INLINE void binary_rows(
-    const struct apus_binary *c, uint32_t function, uint32_t a_step, uint32_t b_step) {
-  const ptrdiff_t a_size = size_of(c->a_type);
-  const ptrdiff_t b_size = size_of(c->b_type);
-  const ptrdiff_t y_size = size_of(c->y_type);
-  const struct apus_activation f = c->activation;
+    const struct apus_binary *c, uint32_t function, uint32_t a_step, uint32_t b_step,
+    uint32_t a_type, uint32_t b_type, uint32_t y_type, struct apus_activation f) {
   for (size_t r = 0; r < c->rows; r++) {
-    const char *a = (const char *)c->a + (ptrdiff_t)r * c->a_row * a_size;
-    const char *b = (const char *)c->b + (ptrdiff_t)r * c->b_row * b_size;
-    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * y_size;
-    V fixed_a = M(splat)(a_step ? 0.0f : element(a, c->a_type));
-    V fixed_b = M(splat)(b_step ? 0.0f : element(b, c->b_type));
+    const char *a = (const char *)c->a + (ptrdiff_t)r * c->a_row * size_of(a_type);
+    const char *b = (const char *)c->b + (ptrdiff_t)r * c->b_row * size_of(b_type);
+    char *y = (char *)c->y + (ptrdiff_t)r * c->y_row * size_of(y_type);
+    V fixed_a = M(splat)(a_step ? 0.0f : element(a, a_type));
+    V fixed_b = M(splat)(b_step ? 0.0f : element(b, b_type));
     size_t i = 0;
     for (; i + LANES <= c->count; i += LANES) {
-      V p = a_step ? load(a, c->a_type, i) : fixed_a;
-      V q = b_step ? load(b, c->b_type, i) : fixed_b;
-      store(y, c->y_type, i, apply(combine(function, p, q), &f));
+      V p = a_step ? load(a, a_type, i) : fixed_a;
+      V q = b_step ? load(b, b_type, i) : fixed_b;
+      store(y, y_type, i, apply(combine(function, p, q), &f));
     }
     if (i < c->count) {
       size_t rest = c->count - i;
-      V p = a_step ? load_part(a, c->a_type, i, rest) : fixed_a;
-      V q = b_step ? load_part(b, c->b_type, i, rest) : fixed_b;
-      store_part(y, c->y_type, i, rest, apply(combine(function, p, q), &f));
+      V p = a_step ? load_part(a, a_type, i, rest) : fixed_a;
+      V q = b_step ? load_part(b, b_type, i, rest) : fixed_b;
+      store_part(y, y_type, i, rest, apply(combine(function, p, q), &f));
     }
   }
 }
 
-#define BINARY(f)                                           \
-  case f:                                                   \
-    if (c->a_step && c->b_step) binary_rows(c, f, 1, 1);    \
-    else if (c->a_step) binary_rows(c, f, 1, 0);            \
-    else binary_rows(c, f, 0, c->b_step);                   \
-    break;
+INLINE void binary_steps(
+    const struct apus_binary *c, uint32_t function, uint32_t a_type, uint32_t b_type,
+    uint32_t y_type, struct apus_activation f) {
+  if (c->a_step && c->b_step) {
+    binary_rows(c, function, 1, 1, a_type, b_type, y_type, f);
+  } else if (c->a_step) {
+    binary_rows(c, function, 1, 0, a_type, b_type, y_type, f);
+  } else {
+    binary_rows(c, function, 0, c->b_step, a_type, b_type, y_type, f);
+  }
+}
+
+// What networks have most of has loops of its own: sums and products of one type, and gates, which
+// are float32, for bfloat16.
+INLINE int binary_common(const struct apus_binary *c, uint32_t function) {
+  const struct apus_activation none = {APUS_IDENTITY, 0.0f, 0.0f};
+  if (c->activation.function != APUS_IDENTITY || c->b_type != c->y_type) return 0;
+  if (c->a_type == APUS_FLOAT32 && c->y_type == APUS_FLOAT32) {
+    binary_steps(c, function, APUS_FLOAT32, APUS_FLOAT32, APUS_FLOAT32, none);
+  } else if (c->a_type == APUS_FLOAT32) {
+    binary_steps(c, function, APUS_FLOAT32, APUS_BFLOAT16, APUS_BFLOAT16, none);
+  } else if (c->y_type == APUS_BFLOAT16) {
+    binary_steps(c, function, APUS_BFLOAT16, APUS_BFLOAT16, APUS_BFLOAT16, none);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+#define BINARY(f) \
+  case f: binary_steps(c, f, c->a_type, c->b_type, c->y_type, c->activation); break;
 
 void ISA_NAME(apus_binary)(const struct apus_binary *c) {
+  if (c->function == APUS_ADD && binary_common(c, APUS_ADD)) return;
+  if (c->function == APUS_MULTIPLY && binary_common(c, APUS_MULTIPLY)) return;
   switch (c->function) {
     BINARY(APUS_ADD)
     BINARY(APUS_SUBTRACT)

@@ -56,5 +56,15 @@ static inline __attribute__((always_inline)) __m512 multiply_add_half(
 #define GEMM_STEP 2
 #include "generic.h"
 
+void apus_round_bfloat16_avx512bf16(const float *src, uint16_t *dst, size_t count) {
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    GEMM_STORE_TWO(dst + i, _mm512_loadu_ps(src + i), _mm512_loadu_ps(src + i + 16));
+  }
+  for (; i < count; i += 16) {
+    store_bfloat16(dst + i, LOAD_SOME(src + i, count - i), count - i);
+  }
+}
+
 #pragma clang attribute pop
 #endif

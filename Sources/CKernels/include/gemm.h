@@ -93,7 +93,9 @@ void apus_gemm_pack_panel(const struct apus_gemm_pack *);
 
 // Rows of float32 rounded to bfloat16: dst[i] = bf16(src[i]), i < count.
 void apus_round_bfloat16_portable(const float *src, uint16_t *dst, size_t count);
-// The same, eight at a time. Needs AVX2.
+// The same, for machines with AVX2.
 void apus_round_bfloat16_avx2(const float *src, uint16_t *dst, size_t count);
+// The same for machines with AVX-512-BF16, but subnormals become zeros.
+void apus_round_bfloat16_avx512bf16(const float *src, uint16_t *dst, size_t count);
 
 #endif

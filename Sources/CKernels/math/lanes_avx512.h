@@ -10,6 +10,11 @@
 #include "gemm.h"
 #include "math_avx512.h"
 
+// How a file rounds to bfloat16, if not by the instruction for it.
+#ifndef NARROW
+#define NARROW(x) _mm512_cvtepi32_epi16((__m512i)apus_bfloat16_avx512(x))
+#endif
+
 #define LANES 16
 #define M(name) apus_##name##_avx512
 #define ISA_NAME(name) name##_avx512
@@ -35,8 +40,7 @@ INLINE void store(void *p, uint32_t type, size_t i, V x) {
   if (type == APUS_FLOAT32) {
     _mm512_storeu_ps((float *)p + i, x);
   } else {
-    __m512i bits = (__m512i)apus_bfloat16_avx512(x);
-    _mm256_storeu_si256((void *)((uint16_t *)p + i), _mm512_cvtepi32_epi16(bits));
+    _mm256_storeu_si256((void *)((uint16_t *)p + i), NARROW(x));
   }
 }
 
@@ -45,8 +49,7 @@ INLINE void store_part(void *p, uint32_t type, size_t i, size_t count, V x) {
   if (type == APUS_FLOAT32) {
     _mm512_mask_storeu_ps((float *)p + i, mask, x);
   } else {
-    __m512i bits = (__m512i)apus_bfloat16_avx512(x);
-    _mm256_mask_storeu_epi16((uint16_t *)p + i, mask, _mm512_cvtepi32_epi16(bits));
+    _mm256_mask_storeu_epi16((uint16_t *)p + i, mask, NARROW(x));
   }
 }
 

@@ -7,6 +7,8 @@
 
 #include "transpose.h"
 
+void apus_transpose_2_avx2(const struct apus_transpose *t);
+
 #define ELEMENT uint32_t
 #define NAME(name) name##_4
 #include "generic.h"
@@ -71,6 +73,50 @@ void apus_transpose_4_avx512(const struct apus_transpose *t) {
         tile(from, s, to, d, rows, columns, 0);
       }
     }
+  }
+}
+
+// Three planes that become the channels of pixels; a vector holds 32 elements.
+INLINE void interleave_3(const uint16_t *src, ptrdiff_t s, uint16_t *dst, size_t columns) {
+  // Element e of the result's 96 is pixel e / 3 of plane e % 3: first of planes 0 and 1, where
+  // those of plane 2 are anything, then of both and plane 2.
+  uint16_t first[3][32], second[3][32];
+  for (int e = 0; e < 96; e++) {
+    const uint16_t pixel = (uint16_t)(e / 3);
+    first[e / 32][e % 32] = e % 3 == 1 ? 32 + pixel : pixel;
+    second[e / 32][e % 32] = e % 3 == 2 ? 32 + pixel : (uint16_t)(e % 32);
+  }
+  __m512i early[3], late[3];
+  UNROLL for (int k = 0; k < 3; k++) {
+    early[k] = _mm512_loadu_si512(first[k]);
+    late[k] = _mm512_loadu_si512(second[k]);
+  }
+  for (size_t j = 0; j < columns; j += 32) {
+    const size_t count = columns - j;
+    const __mmask32 some = count >= 32 ? ~0u : (1u << count) - 1;
+    __m512i x[3];
+    UNROLL for (int i = 0; i < 3; i++) {
+      x[i] = _mm512_maskz_loadu_epi16(some, src + i * s + (ptrdiff_t)j);
+    }
+    UNROLL for (int k = 0; k < 3; k++) {
+      const __m512i two = _mm512_permutex2var_epi16(x[0], early[k], x[1]);
+      const __m512i three = _mm512_permutex2var_epi16(two, late[k], x[2]);
+      if (count >= 32) {
+        _mm512_storeu_si512(dst + 3 * j + 32 * k, three);
+      } else if (3 * count > 32 * (size_t)k) {
+        const size_t rest = 3 * count - 32 * (size_t)k;
+        _mm512_mask_storeu_epi16(
+            dst + 3 * j + 32 * k, rest >= 32 ? ~0u : (1u << rest) - 1, three);
+      }
+    }
+  }
+}
+
+void apus_transpose_2_avx512(const struct apus_transpose *t) {
+  if (t->rows == 3 && t->dst_stride == 3) {
+    interleave_3(t->src, t->src_stride, t->dst, t->columns);
+  } else {
+    apus_transpose_2_avx2(t);
   }
 }
 
