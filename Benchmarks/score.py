@@ -17,7 +17,8 @@ the same. Their int8 models come from ONNX Runtime's static quantisation and fro
 samples that calibrate Apus.
 
 `cold` compares load plus first run, `rss` the peak of resident memory net of the importing process.
---compare reads baseline.json and exits with 1 if a ratio fell below its band; --record writes it.
+--compare reads baseline.json and exits with 1 if a ratio fell below its band; --record writes the
+rows that were measured.
 """
 
 import argparse
@@ -332,7 +333,9 @@ def main():
         document = {"machine": processor(), "rows": rows}
         Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
     if options.record:
-        ratios = {key_of(row): round(row["ratio"], 3) for row in rows if "ratio" in row}
+        # Rows that were not measured stay as they are.
+        known = json.loads(BASELINE.read_text())["ratios"] if BASELINE.exists() else {}
+        ratios = known | {key_of(row): round(row["ratio"], 3) for row in rows if "ratio" in row}
         BASELINE.write_text(json.dumps(
             {"machine": processor(), "band": 0.06, "ratios": ratios}, indent=1) + "\n")
     if options.compare:
