@@ -78,7 +78,8 @@ struct StoreCurve {
     let source = Source(
       form: form, activation: activation, kernel: kernel, shift: isCentred ? 0.5 : 0)
     guard form.suits(activation),
-      let unit = known ?? StoreCurve.unit(source, need, variant), unit > 1e-30 && unit < 1e30
+      let unit = known ?? StoreCurve.unit(source, need, variant), unit > 1e-30 && unit < 1e30,
+      form == .ramp || unit >= need.leastUnit
     else { return nil }
     inputUnit = unit
     var nodes = source.sample([-StoreCurve.node, 0, StoreCurve.node], unit: unit)

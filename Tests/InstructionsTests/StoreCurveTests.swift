@@ -241,6 +241,8 @@ import Testing
       [7], [1], [3, 0, bits, 6], [1, -1, bits, 6], [1, 0, -1, 6], [1, 0, bits, 2],
       [1, 0, bits, 7], [1, 0, 0, 6], [2, 0, Int(Float.nan.bitPattern), 6],
       [1, 0, Int(Float.infinity.bitPattern), 6],
+      // So fine that a sum would not fit 32 bits when it is multiplied.
+      [1, 0, Int(Float(1e-9).bitPattern), 6],
     ] {
       #expect(best(choice)?.choice == wanted, "\(choice)")
     }
