@@ -220,7 +220,7 @@ struct GridSplit: Sendable {
       let rowParts = max(1, parts / columnParts)
       let cost =
         ((rows + rowParts - 1) / rowParts) * ((columns + columnParts - 1) / columnParts)
-      if cost < best.cost - (prefersRows ? best.cost / 32 : 0) || columnParts == 1 {
+      if cost < best.cost - (prefersRows ? best.cost / 32 : 0) {
         best = (cost, rowParts, columnParts)
       }
     }

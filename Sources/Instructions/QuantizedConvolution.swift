@@ -78,12 +78,7 @@ public struct QuantizedConvolution: QuantizedProduct {
       type: .int8)
     try preparation.checkPacked(
       self, weights: weights, groups: groups, columns: columns / groups, runs: runs)
-    let store =
-      preparation.kept(plan?.store)
-      ?? QuantizedStore(
-        factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
-        columns: columns, activation: activation, residualLast: residualAfterActivation,
-        choice: curve, preparation)
+    let store = makeStore(.init(x: source, weights: scales), columns: columns, preparation)
     let plan = QuantizedConvolutionPlan(
       window: window, groups: groups, runs: runs, input: input,
       fill: UInt8(clamping: source.zeroPoint(0)), columns: columns, store: store,

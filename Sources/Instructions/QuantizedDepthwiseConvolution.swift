@@ -74,8 +74,6 @@ public struct QuantizedDepthwiseConvolution: QuantizedProduct {
   public var method: String { plan.map { "\($0.kernel)" } ?? "" }
 
   public mutating func prepare(_ preparation: inout Preparation) throws(InstructionError) {
-    let made = preparation.kept(plan?.store)
-    plan = nil
     let window = try ConvolutionWindow(
       self, x: x, y: y, kernel: kernel, strides: strides, pads: pads, dilations: dilations,
       preparation)
@@ -100,11 +98,8 @@ public struct QuantizedDepthwiseConvolution: QuantizedProduct {
         parts: preparation.parts),
       xRowStride: input.rowStride,
       padding: PaddingPixel(source, channels: window.channels),
-      store: made
-        ?? QuantizedStore(
-          factors: QuantizedStore.Factors(x: source, weights: scales), offsets: offsets,
-          residual: residual, y: y, columns: window.channels, activation: activation,
-          residualLast: residualAfterActivation, choice: curve, preparation))
+      store: makeStore(
+        .init(x: source, weights: scales), columns: window.channels, preparation))
   }
 
   public func execute(_ context: borrowing ExecutionContext) {

@@ -102,12 +102,7 @@ public struct QuantizedMatrixMultiply: QuantizedProduct {
       residual: residual, y: y, columns: result.columns, activation: activation,
       perChannel: headsY == 1)
     let factors = QuantizedStore.Factors(x: source, weights: factor, scale: scale)
-    let store =
-      preparation.kept(plan?.store)
-      ?? QuantizedStore(
-        factors: factors, offsets: offsets, residual: residual, y: y, columns: result.columns,
-        activation: activation, residualLast: residualAfterActivation,
-        choice: curve, preparation)
+    let store = makeStore(factors, columns: result.columns, preparation)
     let plan = QuantizedMatrixPlan(
       left: left, right: right, matrices: matrices, result: result,
       zeroA: source.zeroPoint(0), zeroB: factor.zeroPoint(0), unit: factors.scales(1)[0],

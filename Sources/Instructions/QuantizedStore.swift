@@ -7,10 +7,28 @@ import Tensors
 /// The search for the curve that suits a function takes longer than all else that `prepare` does;
 /// so the compiler does it, and `curve` keeps what it found.
 protocol QuantizedProduct: Instruction {
+  var offsets: Operand { get }
+  var residual: Operand { get }
+  var y: Operand { get }
+  var activation: Activation { get }
+  var residualAfterActivation: Bool { get }
   /// What `CurveColumns.Choice` says; empty: `prepare` searches.
   var curve: [Int] { get set }
   /// Valid after `prepare`.
   var store: QuantizedStore? { get }
+}
+
+extension QuantizedProduct {
+  /// The store, or that of an earlier preparation. The operands must have passed
+  /// `Preparation.checkQuantizedStore`.
+  func makeStore(
+    _ factors: QuantizedStore.Factors, columns: Int, _ preparation: borrowing Preparation
+  ) -> QuantizedStore {
+    preparation.kept(store)
+      ?? QuantizedStore(
+        factors: factors, offsets: offsets, residual: residual, y: y, columns: columns,
+        activation: activation, residualLast: residualAfterActivation, choice: curve, preparation)
+  }
 }
 
 extension Program {
@@ -71,10 +89,8 @@ struct QuantizedStore: Sendable {
     }
   }
 
-  /// The operands must have passed `Preparation.checkQuantizedStore`.
-  ///
   /// - Parameter choice: a `QuantizedProduct`'s
-  init(
+  fileprivate init(
     factors: Factors, offsets: Operand, residual: Operand, y: Operand, columns count: Int,
     activation: Activation, residualLast: Bool, choice: [Int],
     _ preparation: borrowing Preparation

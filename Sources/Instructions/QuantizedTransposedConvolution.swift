@@ -88,12 +88,7 @@ public struct QuantizedTransposedConvolution: QuantizedProduct {
       count: kernel[0] * kernel[1], length: channels / groups, type: .int8)
     try preparation.checkPacked(
       self, weights: weights, groups: groups, columns: columns / groups, runs: runs)
-    let store =
-      preparation.kept(plan?.store)
-      ?? QuantizedStore(
-        factors: .init(x: source, weights: scales), offsets: offsets, residual: residual, y: y,
-        columns: columns, activation: activation, residualLast: residualAfterActivation,
-        choice: curve, preparation)
+    let store = makeStore(.init(x: source, weights: scales), columns: columns, preparation)
     let plan = QuantizedTransposedPlan(
       input: input, output: output, groups: groups, runs: runs,
       geometry: TransposedGeometry(
