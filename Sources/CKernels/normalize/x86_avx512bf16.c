@@ -5,10 +5,8 @@
 #pragma clang attribute push(                                                            \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma"))), \
     apply_to = function)
-#define NARROW(x) (__m256i)_mm512_cvtneps_pbh(x)
+#include "../math/lanes_avx512bf16.h"
 #include "x86_avx512.h"
-#undef ISA_NAME
-#define ISA_NAME(name) name##_avx512bf16
 #include "generic.h"
 #pragma clang attribute pop
 #endif

@@ -3,11 +3,8 @@
 //
 // Included by x86_<isa>.c after the lanes of its ISA, with MULTIPLY_ADD(a, b, c) = a b + c and
 // SPLAT(x), and APPLY and APPLY_ROUGH(x, f), the functions of results that stay float32 and of
-// those that become bfloat16. STORE(p, type, i, x) may replace the lanes' `store`.
+// those that become bfloat16.
 
-#ifndef STORE
-#define STORE(p, type, i, x) store(p, type, i, x)
-#endif
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 enum {
@@ -117,7 +114,7 @@ INLINE void input_group(
         UNROLL for (int k = 0; k < n; k++) d[k] = lines[(t * tile + k) * n + i];
         input_line(o, d, tile);
         UNROLL for (int k = 0; k < n; k++) {
-          STORE(w->v, v_type, to + (size_t)((i * n + k) * w->v_position), o[k]);
+          store(w->v, v_type, to + (size_t)((i * n + k) * w->v_position), o[k]);
         }
       }
     }
@@ -128,7 +125,7 @@ INLINE void input_group(
     for (ptrdiff_t t = 0; t < at->count; t++) {
       for (int p = 0; p < n * n; p++) {
         const ptrdiff_t to = (at->at + t) * w->v_tile + p * w->v_position + c;
-        STORE(w->v, v_type, (size_t)to, M(splat)(0.0f));
+        store(w->v, v_type, (size_t)to, M(splat)(0.0f));
       }
     }
   }
@@ -233,7 +230,7 @@ static __attribute__((noinline)) void finish_tile(
       if (w->residual && w->residual_last) x = x + others[i * tile + k];
       const size_t place = (size_t)(to + k * w->y_pixel);
       if (count == LANES) {
-        STORE(w->y, w->y_type, place, x);
+        store(w->y, w->y_type, place, x);
       } else {
         store_part(w->y, w->y_type, place, count, x);
       }
@@ -274,7 +271,7 @@ INLINE void output_tile(
       const ptrdiff_t to = (at->pixel + i * w->y_width) * w->y_pixel + c;
       UNROLL for (int k = 0; k < tile; k++) {
         V x = M(min)(finish->high, M(max)(finish->low, sums[i * tile + k]));
-        STORE(w->y, y_type, (size_t)(to + k * w->y_pixel), x);
+        store(w->y, y_type, (size_t)(to + k * w->y_pixel), x);
       }
     }
   }
@@ -366,7 +363,7 @@ INLINE void weights_of(const struct apus_winograd_weights *w, const int tile) {
         weight_tile(w, panel, c, lane, u, tile);
         if (!pairs) {
           float *to = (float *)w->target + (panel * depth + c) * 16 + lane;
-          for (size_t p = 0; p < positions; p++) STORE(to, APUS_FLOAT32, p * position, u[p]);
+          for (size_t p = 0; p < positions; p++) store(to, APUS_FLOAT32, p * position, u[p]);
           continue;
         }
         if (c + 1 < w->channels) {
