@@ -333,9 +333,10 @@ def main():
         document = {"machine": processor(), "rows": rows}
         Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
     if options.record:
-        # Rows that were not measured stay as they are.
-        known = json.loads(BASELINE.read_text())["ratios"] if BASELINE.exists() else {}
-        ratios = known | {key_of(row): round(row["ratio"], 3) for row in rows if "ratio" in row}
+        # Rows that were not measured stay as they are, on the same machine.
+        known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+        ratios = known["ratios"] if known.get("machine") == processor() else {}
+        ratios |= {key_of(row): round(row["ratio"], 3) for row in rows if "ratio" in row}
         BASELINE.write_text(json.dumps(
             {"machine": processor(), "band": 0.06, "ratios": ratios}, indent=1) + "\n")
     if options.compare:
