@@ -4,11 +4,8 @@ import Tensors
 /// The columns of a curve or ramp store (`quantized.h`), and the function that they share.
 struct CurveColumns {
   let curve: StoreCurve
-  /// Of the curve: nil for the plain form.
-  private let variant: Int?
   /// Bits of the result behind the point.
   private(set) var fraction: Int
-  private(set) var multiplier: [Float] = []
   /// What is multiplied and added to the function's value in a column: one of each column, or one
   /// that is the same for all.
   private(set) var ratio: [Int16] = []
@@ -30,6 +27,15 @@ struct CurveColumns {
     var near: UInt16
   }
 
+  /// What the store needs of all this.
+  var entries: CurveEntries {
+    CurveEntries(
+      form: curve.form, fraction: fraction, unit: Float(curve.inputUnit),
+      tables: curve.value + curve.slope + curve.bends, ratio: ratio, level: level,
+      residualRatio: residualRatio, reach: ramps.map(\.reach), lift: ramps.map(\.lift),
+      near: ramps.map(\.near))
+  }
+
   /// Bits behind the point that are tried first, and last.
   private static let finestFraction = 6
   private static let coarsestFraction = 3
@@ -37,62 +43,16 @@ struct CurveColumns {
   /// A sum of 2^31 must still fit 32 bits when it is multiplied.
   private static let multiplierLimit = 0.99
 
-  /// What `best` found: a form, a variant of it, what an integer argument stands for, and the bits
-  /// behind the point.
-  struct Choice: Equatable {
-    var form: StoreCurve.Form
-    var variant: Int?
-    var unit: Float
-    var fraction: Int
-
-    /// The integers of an instruction's field: nothing while it is not known, 0 for no curve.
-    static let noCurve = [0]
-
-    init(form: StoreCurve.Form, variant: Int?, unit: Float, fraction: Int) {
-      self.form = form
-      self.variant = variant
-      self.unit = unit
-      self.fraction = fraction
-    }
-
-    /// Returns nil where the integers stand for no curve.
-    init?(_ field: [Int]) {
-      guard field.count == 4, (1...2).contains(field[0]), (0...16).contains(field[1]),
-        let bits = UInt32(exactly: field[2]),
-        (coarsestFraction...finestFraction).contains(field[3])
-      else { return nil }
-      form = field[0] == 1 ? .curve : .ramp
-      variant = field[1] > 0 ? field[1] - 1 : nil
-      unit = Float(bitPattern: bits)
-      fraction = field[3]
-    }
-
-    var field: [Int] {
-      [form == .curve ? 1 : 2, (variant ?? -1) + 1, Int(unit.bitPattern), fraction]
-    }
-  }
-
-  var choice: Choice {
-    Choice(form: curve.form, variant: variant, unit: Float(curve.inputUnit), fraction: fraction)
-  }
-
   /// The better of both forms; nil where neither suits the function and y.
   ///
   /// - Parameters:
   ///   - scales: what a unit of a column's sums stands for
   ///   - added: the quantisation of what is added behind the function
-  ///   - choice: what was found before for the same arguments, which saves the search
   static func best(
     _ activation: Activation, scales: [Float], result: Quantization, added: Quantization?,
-    isas: Set<ISA>, choice: [Int] = []
+    isas: Set<ISA>
   ) -> CurveColumns? {
-    if choice == Choice.noCurve { return nil }
     let target = Target(scales: scales, result: result, added: added)
-    if let choice = Choice(choice),
-      let found = CurveColumns(choice, activation, target, isas)
-    {
-      return found
-    }
     var curve = CurveColumns(.curve, activation, target, isas)
     // A ramp takes a few operations more.
     if let least = curve?.error, least < errorLimit / 2 {
@@ -107,16 +67,6 @@ struct CurveColumns {
       if filled.error < found?.error ?? .infinity { found = filled }
     }
     return found ?? best(variantsFor: target, activation, isas)
-  }
-
-  /// With entries, but an error that nobody asks for again; nil where they do not fit.
-  private init?(
-    _ choice: Choice, _ activation: Activation, _ target: Target, _ isas: Set<ISA>
-  ) {
-    self.init(
-      choice.form, activation, target, isas, variant: choice.variant, unit: Double(choice.unit))
-    fraction = choice.fraction
-    guard fill(target, maySaturate: variant != nil) else { return nil }
   }
 
   /// Where a few columns are much finer than the others, the bound for all of them together is too
@@ -185,17 +135,15 @@ struct CurveColumns {
   /// Without entries: `error` is then the least that they can reach.
   private init?(
     _ form: StoreCurve.Form, _ activation: Activation, _ target: Target, _ isas: Set<ISA>,
-    variant: Int? = nil, unit: Double? = nil
+    variant: Int? = nil
   ) {
     let all = ElementwiseKernel.all
     guard
       form.suits(activation), target.distinct > 0,
       let kernel = ElementwiseKernel.best(of: all, isas: isas) ?? all.last,
-      let curve = StoreCurve(
-        form, activation, target.need, by: kernel, variant: variant, unit: unit)
+      let curve = StoreCurve(form, activation, target.need, by: kernel, variant: variant)
     else { return nil }
     self.curve = curve
-    self.variant = variant
     fraction = CurveColumns.finestFraction
     if variant == nil {
       setError(target)
@@ -260,7 +208,7 @@ struct CurveColumns {
     return max(curve.error, target.tolerance, tail) / unit + roundings / one
   }
 
-  /// Makes the entries and multipliers; returns false where one does not fit.
+  /// Makes the entries; returns false where one does not fit.
   ///
   /// - Parameter maySaturate: t may saturate before a ramp ends
   private mutating func fill(_ target: Target, maySaturate: Bool = false) -> Bool {
@@ -302,18 +250,11 @@ struct CurveColumns {
         ramps.append(ramp)
       }
     }
-    guard curve.form == .ramp else {
-      multiplier = target.scales.map { Float(Double($0) / curve.inputUnit) }
-      return true
+    guard curve.form == .ramp else { return true }
+    // Those of a curve are below the limit, because of its unit.
+    return target.scales.indices.allSatisfy { n in
+      Double(target.scales[n]) * (one / Double(result.scale(n))) <= CurveColumns.multiplierLimit
     }
-    let steps = result.scales(target.scales.count)
-    var largest = 0.0
-    multiplier = target.scales.indices.map { n in
-      let found = Double(target.scales[n]) * (one / Double(steps[n]))
-      largest = max(largest, found)
-      return Float(found)
-    }
-    return largest <= CurveColumns.multiplierLimit
   }
 }
 

@@ -114,6 +114,14 @@ package final class ConstantStore: @unchecked Sendable {
     made = cache
   }
 
+  /// The contents of a constant; nil where the tensor is none. They live as long as the program.
+  fileprivate func contents(of spec: TensorSpec) -> UnsafeRawBufferPointer? {
+    guard case .constant(let offset) = spec.storage, offset >= 0, offset <= byteCount,
+      spec.byteCount <= byteCount - offset
+    else { return nil }
+    return UnsafeRawBufferPointer(start: base + offset, count: spec.byteCount)
+  }
+
   /// Returns a form of a constant; nil where the tensor is none, or for lack of memory.
   ///
   /// - Parameters:
@@ -123,14 +131,12 @@ package final class ConstantStore: @unchecked Sendable {
     _ spec: TensorSpec, form: [Int], byteCount wanted: Int,
     make: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
   ) -> DerivedWeights? {
-    guard case .constant(let offset) = spec.storage, offset >= 0, offset <= byteCount,
-      spec.byteCount <= byteCount - offset
-    else { return nil }
-    let key = Cache.Key(offset: offset, form: form + [spec.byteCount, wanted])
+    guard let contents = contents(of: spec), let source = contents.baseAddress else { return nil }
+    let key = Cache.Key(offset: source - base, form: form + [spec.byteCount, wanted])
     return made.withLock { contents in
       if let known = contents.entries[key]?.weights { return known }
       guard let (weights, memory) = contents.makeWeights(wanted) else { return nil }
-      make(base + offset, memory)
+      make(source, memory)
       contents.entries[key] = Cache.Entry(weights: weights)
       return weights
     }
@@ -138,6 +144,12 @@ package final class ConstantStore: @unchecked Sendable {
 }
 
 extension Preparation {
+  /// The contents of a constant operand, for as long as the program runs; nil where they are not
+  /// known at load.
+  func contents(of operand: Operand) -> UnsafeRawBufferPointer? {
+    constants?.contents(of: self[operand])
+  }
+
   /// Asks for a constant in another form, which `make` fills from the constant at load.
   ///
   /// - Parameters:

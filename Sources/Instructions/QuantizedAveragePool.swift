@@ -161,11 +161,11 @@ private final class PoolColumns: @unchecked Sendable {
     inputZero = .allocate(capacity: channels)
     multiplier = .allocate(capacity: channels)
     outputZero = .allocate(capacity: channels)
+    inputZero.initialize(from: source.zeroPoints(channels), count: channels)
+    outputZero.initialize(from: target.zeroPoints(channels), count: channels)
+    let (units, steps) = (source.scales(channels), target.scales(channels))
     for channel in 0..<channels {
-      (inputZero + channel).initialize(to: source.zeroPoint(channel))
-      (multiplier + channel).initialize(
-        to: Float(Double(source.scale(channel)) / Double(target.scale(channel))))
-      (outputZero + channel).initialize(to: target.zeroPoint(channel))
+      (multiplier + channel).initialize(to: Float(Double(units[channel]) / Double(steps[channel])))
     }
   }
 

@@ -30,7 +30,7 @@ public struct QuantizedConvolution: QuantizedProduct {
   package var activation = Activation.none
   /// y = activation(x ∗ weights + bias) + residual instead.
   package var residualAfterActivation = false
-  package var curve: [Int] = []
+  package var curve = Operand.none
 
   private var plan: QuantizedConvolutionPlan?
 
@@ -49,7 +49,7 @@ public struct QuantizedConvolution: QuantizedProduct {
     visitor.field("groups", &groups)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
-    visitor.field("curve", &curve)
+    visitor.input("curve", &curve)
   }
 
   var store: QuantizedStore? { plan?.store }
@@ -78,7 +78,7 @@ public struct QuantizedConvolution: QuantizedProduct {
       type: .int8)
     try preparation.checkPacked(
       self, weights: weights, groups: groups, columns: columns / groups, runs: runs)
-    let store = makeStore(.init(x: source, weights: scales), columns: columns, preparation)
+    let store = try makeStore(.init(x: source, weights: scales), columns: columns, preparation)
     let plan = QuantizedConvolutionPlan(
       window: window, groups: groups, runs: runs, input: input,
       fill: UInt8(clamping: source.zeroPoint(0)), columns: columns, store: store,

@@ -30,7 +30,7 @@ public struct QuantizedDepthwiseConvolution: QuantizedProduct {
   package var activation = Activation.none
   /// y = activation(x ∗ weights) + residual instead.
   package var residualAfterActivation = false
-  package var curve: [Int] = []
+  package var curve = Operand.none
 
   private var plan: Plan?
 
@@ -61,7 +61,7 @@ public struct QuantizedDepthwiseConvolution: QuantizedProduct {
     visitor.field("dilations", &dilations)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
-    visitor.field("curve", &curve)
+    visitor.input("curve", &curve)
   }
 
   var store: QuantizedStore? { plan?.store }
@@ -98,7 +98,7 @@ public struct QuantizedDepthwiseConvolution: QuantizedProduct {
         parts: preparation.parts),
       xRowStride: input.rowStride,
       padding: PaddingPixel(source, channels: window.channels),
-      store: makeStore(
+      store: try makeStore(
         .init(x: source, weights: scales), columns: window.channels, preparation))
   }
 

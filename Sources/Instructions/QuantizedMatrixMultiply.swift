@@ -35,7 +35,7 @@ public struct QuantizedMatrixMultiply: QuantizedProduct {
   package var activation = Activation.none
   /// y = activation(scale · A × B + bias) + residual instead.
   package var residualAfterActivation = false
-  package var curve: [Int] = []
+  package var curve = Operand.none
 
   private var plan: QuantizedMatrixPlan?
 
@@ -60,7 +60,7 @@ public struct QuantizedMatrixMultiply: QuantizedProduct {
     visitor.field("scale", &scale)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
-    visitor.field("curve", &curve)
+    visitor.input("curve", &curve)
   }
 
   var store: QuantizedStore? { plan?.store }
@@ -102,7 +102,7 @@ public struct QuantizedMatrixMultiply: QuantizedProduct {
       residual: residual, y: y, columns: result.columns, activation: activation,
       perChannel: headsY == 1)
     let factors = QuantizedStore.Factors(x: source, weights: factor, scale: scale)
-    let store = makeStore(factors, columns: result.columns, preparation)
+    let store = try makeStore(factors, columns: result.columns, preparation)
     let plan = QuantizedMatrixPlan(
       left: left, right: right, matrices: matrices, result: result,
       zeroA: source.zeroPoint(0), zeroB: factor.zeroPoint(0), unit: factors.scales(1)[0],

@@ -3,17 +3,15 @@ import Kernels
 import Tensors
 
 /// An instruction that stores by a `QuantizedStore`.
-///
-/// The search for the curve that suits a function takes longer than all else that `prepare` does;
-/// so the compiler does it, and `curve` keeps what it found.
 protocol QuantizedProduct: Instruction {
   var offsets: Operand { get }
   var residual: Operand { get }
   var y: Operand { get }
   var activation: Activation { get }
   var residualAfterActivation: Bool { get }
-  /// What `CurveColumns.Choice` says; empty: `prepare` searches.
-  var curve: [Int] { get set }
+  /// What the compiler found when it searched a curve for the function (`CurveEntries`); absent:
+  /// `prepare` searches, which takes longer than all else that it does.
+  var curve: Operand { get set }
   /// Valid after `prepare`.
   var store: QuantizedStore? { get }
 }
@@ -23,28 +21,75 @@ extension QuantizedProduct {
   /// `Preparation.checkQuantizedStore`.
   func makeStore(
     _ factors: QuantizedStore.Factors, columns: Int, _ preparation: borrowing Preparation
-  ) -> QuantizedStore {
-    preparation.kept(store)
-      ?? QuantizedStore(
-        factors: factors, offsets: offsets, residual: residual, y: y, columns: columns,
-        activation: activation, residualLast: residualAfterActivation, choice: curve, preparation)
+  ) throws(InstructionError) -> QuantizedStore {
+    if let known = preparation.kept(store) { return known }
+    let scales = factors.scales(columns)
+    let unit = Quantization(scale: 1, zeroPoint: 0)
+    let output = preparation[y].quantization
+    let result = output ?? unit
+    let added = residual.isPresent ? preparation[residual].quantization : nil
+    func make(
+      _ columns: StoreColumns, searched: CurveEntries.Found? = nil
+    ) -> QuantizedStore {
+      QuantizedStore(
+        self, columns: columns, searched: searched, output: preparation[y],
+        added: preparation[residual.isPresent ? residual : y])
+    }
+    if output != nil && !residual.isPresent,
+      let direct = StoreColumns(direct: scales, result: result, activation: activation)
+    {
+      return make(direct)
+    }
+    var found: CurveEntries.Found?
+    if output != nil && (!residual.isPresent || added != nil && residualAfterActivation) {
+      found = keptCurve(columns, preparation)
+        ?? CurveColumns.best(
+          activation, scales: scales, result: result, added: added, isas: preparation.isas
+        ).map { .entries($0.entries) } ?? .nothing
+      if case .entries(let entries) = found {
+        let multipliers = entries.multipliers(scales, result)
+        try preparation.require(
+          entries.areSound(multipliers), self, "its curve lets sums become too large")
+        return make(StoreColumns(entries, multipliers: multipliers), searched: found)
+      }
+    }
+    return make(
+      StoreColumns(
+        general: scales, result: result, hasResidual: residual.isPresent, residual: added ?? unit),
+      searched: found)
+  }
+
+  /// What the compiler found; nil where it did not search, or as another release writes it.
+  private func keptCurve(
+    _ columns: Int, _ preparation: borrowing Preparation
+  ) -> CurveEntries.Found? {
+    guard curve.isPresent, let contents = preparation.contents(of: curve) else { return nil }
+    return CurveEntries.read(contents, columns: columns, hasResidual: residual.isPresent)
   }
 }
 
 extension Program {
-  /// Searches the curves of all 8-bit products.
-  package mutating func chooseCurves() {
+  /// Searches the curves of all 8-bit products; returns the constants that keep them.
+  package mutating func searchCurves() -> [Operand: TensorBuffer] {
+    var constants: [Operand: TensorBuffer] = [:]
     for index in instructions.indices {
       guard var product = instructions[index] as? any QuantizedProduct else { continue }
       var prepared = product
       var preparation = Preparation(tensors: tensors, isas: ISA.portable.included, parts: 1)
       // What cannot be prepared is refused when it is to run.
-      guard (try? prepared.prepare(&preparation)) != nil, let store = prepared.store else {
-        continue
-      }
-      product.curve = store.choice
+      guard (try? prepared.prepare(&preparation)) != nil,
+        let searched = prepared.store?.searched
+      else { continue }
+      let contents = CurveEntries.contents(searched)
+      product.curve = Operand(tensors.count)
       instructions[index] = product
+      constants[product.curve] = contents
+      tensors.append(
+        TensorSpec(
+          name: "\(origins[index]).curve", type: contents.type, shape: contents.shape,
+          storage: .constant(offset: 0)))
     }
+    return constants
   }
 }
 
@@ -60,17 +105,14 @@ struct QuantizedStore: Sendable {
   let y: Operand
   let activation: Activation
   let residualLast: Bool
-  /// How sums become y.
-  private let kind: apus_store_kind
   /// Elements from one row of y and of the residual to the next.
   let yRowStride: Int
   let residualRowStride: Int
   private let isYReal: Bool
   private let isResidualReal: Bool
   private let columns: StoreColumns
-  private let fraction: UInt32
-  /// What the search for a curve found, for a `QuantizedProduct`.
-  let choice: [Int]
+  /// What was found for the function; nil where no curve was asked for.
+  let searched: CurveEntries.Found?
 
   /// What a product's factors stand for: the real number of a sum is `scale` · the scale of x · the
   /// scale of the weights, each per tensor or per column.
@@ -89,76 +131,32 @@ struct QuantizedStore: Sendable {
     }
   }
 
-  /// - Parameter choice: a `QuantizedProduct`'s
+  /// - Parameters:
+  ///   - output: y's tensor
+  ///   - added: the residual's; without one, y's
   fileprivate init(
-    factors: Factors, offsets: Operand, residual: Operand, y: Operand, columns count: Int,
-    activation: Activation, residualLast: Bool, choice: [Int],
-    _ preparation: borrowing Preparation
+    _ product: some QuantizedProduct, columns: StoreColumns, searched: CurveEntries.Found?,
+    output: TensorSpec, added: TensorSpec
   ) {
-    self.offsets = offsets
-    self.residual = residual
-    self.y = y
-    self.activation = activation
-    self.residualLast = residualLast
-    let output = preparation[y]
-    let added = preparation[residual.isPresent ? residual : y]
+    offsets = product.offsets
+    residual = product.residual
+    y = product.y
+    activation = product.activation
+    residualLast = product.residualAfterActivation
+    self.columns = columns
+    self.searched = searched
     yRowStride = output.rowStride
     residualRowStride = added.rowStride
     isYReal = output.type == .float32
     isResidualReal = added.type == .float32
-    let unit = Quantization(scale: 1, zeroPoint: 0)
-    let result = output.quantization ?? unit
-    let bounds = residual.isPresent || isYReal ? nil : StoreBounds(activation, result)
-    let scales = factors.scales(count)
-    let steps = result.scales(count)
-    // Below 1/2 no int32 sum can reach 2^30.
-    let isDirect = bounds != nil && scales.indices.allSatisfy { scales[$0] / steps[$0] < 0.5 }
-    var curve: CurveColumns?
-    if !isDirect && !isYReal && !(residual.isPresent && (isResidualReal || !residualLast)) {
-      curve = CurveColumns.best(
-        activation, scales: scales, result: result,
-        added: residual.isPresent ? added.quantization : nil, isas: preparation.isas,
-        choice: choice)
-      self.choice = curve?.choice.field ?? CurveColumns.Choice.noCurve
-    } else {
-      self.choice = []
-    }
-    kind =
-      switch curve?.curve.form {
-      case .curve: APUS_STORE_CURVE
-      case .ramp: APUS_STORE_RAMP
-      case nil: isDirect ? APUS_STORE_DIRECT : APUS_STORE_GENERAL
-      }
-    columns = StoreColumns(count: count, kind: kind)
-    fraction = UInt32(curve?.fraction ?? 0)
-    if let curve {
-      columns.write(curve, count)
-      return
-    }
-    let zeros = result.zeroPoints(count)
-    columns.zero.fill(count) { zeros[$0] }
-    if isDirect, let bounds {
-      // In float32 and in this order, as ONNX Runtime multiplies scales.
-      columns.multiplier.fill(count) { scales[$0] / steps[$0] }
-      columns.low.fill(count, bounds.low)
-      columns.high.fill(count, bounds.high)
-      return
-    }
-    columns.multiplier.fill(count) { scales[$0] }
-    columns.inverse.fill(count) { 1 / steps[$0] }
-    guard residual.isPresent else { return }
-    let other = added.quantization ?? unit
-    let (otherScales, otherZeros) = (other.scales(count), other.zeroPoints(count))
-    columns.residualScale.fill(count) { otherScales[$0] }
-    columns.residualZero.fill(count) { otherZeros[$0] }
   }
 
   /// A store that lacks its pointers.
   func makeStore() -> apus_quantized_store {
     var store = apus_quantized_store()
-    store.kind = kind.rawValue
+    store.kind = columns.kind.rawValue
     store.curve = UnsafePointer(columns.curve)
-    store.fraction = fraction
+    store.fraction = columns.fraction
     store.y_type = (isYReal ? APUS_REAL : APUS_UINT8).rawValue
     store.residual_type = (isResidualReal ? APUS_REAL : APUS_UINT8).rawValue
     store.residual_last = residualLast ? 1 : 0
@@ -198,134 +196,6 @@ struct QuantizedStore: Sendable {
     store.reach = UnsafePointer(columns.reach + channel)
     store.lift = UnsafePointer(columns.lift + channel)
     store.near = UnsafePointer(columns.near + channel)
-  }
-}
-
-/// The functions that are bounds of y: the identity, and clamps.
-private struct StoreBounds {
-  private let range: ClosedRange<Float>
-  private let result: Quantization
-
-  /// Returns nil for any other function.
-  init?(_ activation: Activation, _ result: Quantization) {
-    self.result = result
-    switch activation.function {
-    case .identity: range = -Float.infinity...Float.infinity
-    case .relu: range = 0...Float.infinity
-    case .clip:
-      guard activation.alpha <= activation.beta else { return nil }
-      range = activation.alpha...activation.beta
-    default: return nil
-    }
-  }
-
-  func low(_ column: Int) -> UInt8 { quantized(range.lowerBound, column) }
-  func high(_ column: Int) -> UInt8 { quantized(range.upperBound, column) }
-
-  /// Rounds a real number as the general store does.
-  private func quantized(_ bound: Float, _ column: Int) -> UInt8 {
-    let scaled = bound * (1 / result.scale(column))
-    let limited = min(max(scaled, -0x1p20), 0x1p20).rounded(.toNearestOrEven)
-    return UInt8(clamping: Int(limited) + Int(result.zeroPoint(column)))
-  }
-}
-
-/// The arrays of columns of a store, readable to a multiple of 64 entries behind any column.
-///
-/// Arrays that a store's kind does not use are the multipliers again: kernels may read them, and
-/// memory that need not be touched makes sessions start faster.
-///
-/// Sendable because the arrays are written only while the store is made, before it is shared.
-private final class StoreColumns: @unchecked Sendable {
-  let multiplier: UnsafeMutablePointer<Float>
-  let inverse: UnsafeMutablePointer<Float>
-  let zero: UnsafeMutablePointer<Int32>
-  let low: UnsafeMutablePointer<UInt8>
-  let high: UnsafeMutablePointer<UInt8>
-  let residualScale: UnsafeMutablePointer<Float>
-  let residualZero: UnsafeMutablePointer<Int32>
-  let ratio: UnsafeMutablePointer<Int16>
-  let level: UnsafeMutablePointer<Int16>
-  let residualRatio: UnsafeMutablePointer<Int16>
-  let reach: UnsafeMutablePointer<UInt16>
-  let lift: UnsafeMutablePointer<UInt16>
-  let near: UnsafeMutablePointer<UInt16>
-  let curve: UnsafeMutablePointer<apus_curve>
-  private let memory: UnsafeMutableRawPointer
-
-  init(count: Int, kind: apus_store_kind) {
-    let padded = (count + 63) / 64 * 64 + 64
-    let isRamp = kind == APUS_STORE_RAMP
-    let isCurve = isRamp || kind == APUS_STORE_CURVE
-    let isGeneral = kind == APUS_STORE_GENERAL
-    let curveByteCount = isCurve ? MemoryLayout<apus_curve>.size : 0
-    let entryByteCount = isRamp ? 16 : isCurve ? 10 : isGeneral ? 20 : 10
-    let byteCount = curveByteCount + padded * entryByteCount
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    self.memory = memory
-    var next = memory + curveByteCount
-    let multipliers = next
-    func array<Entry>(_ isUsed: Bool, of type: Entry.Type) -> UnsafeMutablePointer<Entry> {
-      guard isUsed else { return multipliers.assumingMemoryBound(to: type) }
-      defer { next += padded * MemoryLayout<Entry>.stride }
-      return next.assumingMemoryBound(to: type)
-    }
-    curve = memory.assumingMemoryBound(to: apus_curve.self)
-    multiplier = array(true, of: Float.self)
-    inverse = array(isGeneral, of: Float.self)
-    zero = array(!isCurve, of: Int32.self)
-    residualScale = array(isGeneral, of: Float.self)
-    residualZero = array(isGeneral, of: Int32.self)
-    low = array(kind == APUS_STORE_DIRECT, of: UInt8.self)
-    high = array(kind == APUS_STORE_DIRECT, of: UInt8.self)
-    ratio = array(isCurve, of: Int16.self)
-    level = array(isCurve, of: Int16.self)
-    residualRatio = array(isCurve, of: Int16.self)
-    reach = array(isRamp, of: UInt16.self)
-    lift = array(isRamp, of: UInt16.self)
-    near = array(isRamp, of: UInt16.self)
-  }
-
-  func write(_ columns: CurveColumns, _ count: Int) {
-    // Arrays of one entry for all, of none, or of one for each.
-    func copy<Entry>(_ entries: [Entry], to target: UnsafeMutablePointer<Entry>) {
-      if entries.count == 1 {
-        target.update(repeating: entries[0], count: count)
-      } else {
-        target.update(from: entries, count: min(entries.count, count))
-      }
-    }
-    copy(columns.multiplier, to: multiplier)
-    copy(columns.ratio, to: ratio)
-    copy(columns.level, to: level)
-    copy(columns.residualRatio, to: residualRatio)
-    let isUniform = columns.ramps.count == 1
-    for n in 0..<(columns.ramps.isEmpty ? 0 : count) {
-      let ramp = columns.ramps[isUniform ? 0 : n]
-      (reach[n], lift[n], near[n]) = (ramp.reach, ramp.lift, ramp.near)
-    }
-    let words = UnsafeMutableRawPointer(curve).assumingMemoryBound(to: Int16.self)
-    let bytes = (UnsafeMutableRawPointer(curve) + 3 * 128).assumingMemoryBound(to: UInt8.self)
-    for (index, table) in [columns.curve.value, columns.curve.slope, columns.curve.bends]
-      .enumerated()
-    {
-      for (i, entry) in table.enumerated() {
-        words[64 * index + i] = entry
-        bytes[128 * index + i] = UInt8(truncatingIfNeeded: entry)
-        bytes[128 * index + 64 + i] = UInt8(truncatingIfNeeded: entry >> 8)
-      }
-    }
-  }
-
-  deinit { memory.deallocate() }
-}
-
-extension UnsafeMutablePointer {
-  /// Sets the first elements, each by its place.
-  @inline(__always)
-  fileprivate func fill(_ count: Int, _ element: (Int) -> Pointee) {
-    for n in 0..<count { self[n] = element(n) }
   }
 }
 

@@ -30,7 +30,7 @@ public struct QuantizedTransposedConvolution: QuantizedProduct {
   package var activation = Activation.none
   /// y = activation(x ∗ weights + bias) + residual instead.
   package var residualAfterActivation = false
-  package var curve: [Int] = []
+  package var curve = Operand.none
 
   private var plan: QuantizedTransposedPlan?
 
@@ -52,7 +52,7 @@ public struct QuantizedTransposedConvolution: QuantizedProduct {
     visitor.field("groups", &groups)
     visitor.field("activation", &activation)
     visitor.field("residual_after_activation", &residualAfterActivation)
-    visitor.field("curve", &curve)
+    visitor.input("curve", &curve)
   }
 
   var store: QuantizedStore? { plan?.store }
@@ -88,7 +88,7 @@ public struct QuantizedTransposedConvolution: QuantizedProduct {
       count: kernel[0] * kernel[1], length: channels / groups, type: .int8)
     try preparation.checkPacked(
       self, weights: weights, groups: groups, columns: columns / groups, runs: runs)
-    let store = makeStore(.init(x: source, weights: scales), columns: columns, preparation)
+    let store = try makeStore(.init(x: source, weights: scales), columns: columns, preparation)
     let plan = QuantizedTransposedPlan(
       input: input, output: output, groups: groups, runs: runs,
       geometry: TransposedGeometry(

@@ -68,18 +68,16 @@ struct StoreCurve {
   /// - Parameter variant: nil: the plain form. A ramp is centred then: the integer n stands for the
   ///   middle of what is rounded down to it; and units of results are larger by this many 256ths. A
   ///   curve ends earlier by three times as many hundredths; what that leaves out is in `error`.
-  /// - Parameter unit: the `inputUnit` that was found before; then `error` is not measured again
   init?(
     _ form: Form, _ activation: Activation, _ need: Need, by kernel: ElementwiseKernel,
-    variant: Int? = nil, unit known: Double? = nil
+    variant: Int? = nil
   ) {
     self.form = form
     let isCentred = variant != nil && form == .ramp
     let source = Source(
       form: form, activation: activation, kernel: kernel, shift: isCentred ? 0.5 : 0)
-    guard form.suits(activation),
-      let unit = known ?? StoreCurve.unit(source, need, variant), unit > 1e-30 && unit < 1e30,
-      form == .ramp || unit >= need.leastUnit
+    guard form.suits(activation), let unit = StoreCurve.unit(source, need, variant),
+      unit > 1e-30 && unit < 1e30
     else { return nil }
     inputUnit = unit
     var nodes = source.sample([-StoreCurve.node, 0, StoreCurve.node], unit: unit)
@@ -107,7 +105,6 @@ struct StoreCurve {
       slope.append(second)
       bends.append(third)
     }
-    if known != nil { return }
     error = measure(source, need, isCentred: isCentred)
     if variant != nil && form == .curve {
       error = max(error, source.change(beyond: 32768 * inputUnit, need))

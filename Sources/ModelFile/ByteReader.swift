@@ -88,6 +88,10 @@ struct ByteReader {
   mutating func integers(_ count: Int) throws(ModelFileError) -> [Int32] {
     guard count <= remaining else { throw corrupt("it ends too early") }
     var values = [Int32](repeating: 0, count: count)
+    if areZero(count) {
+      offset += count
+      return values
+    }
     var index = 0
     while index < count {
       index += readShort(&values, from: index)
@@ -96,6 +100,13 @@ struct ByteReader {
       index += 1
     }
     return values
+  }
+
+  /// Whether the next bytes are zero, as are the zero points of all weights.
+  private func areZero(_ count: Int) -> Bool {
+    var any: UInt8 = 0
+    for byte in UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]) { any |= byte }
+    return any == 0
   }
 
   /// Reads numbers of one or two bytes, which nearly all have; returns how many.

@@ -81,16 +81,20 @@ public struct Quantization: Sendable, Hashable {
     guard scales.count == 1 || scales.count == count, scales.count == zeroPoints.count else {
       return false
     }
-    // Sums without exits, which become vectors: files have many scales, and this is asked often.
-    var wrong: UInt32 = 0
+    // Sums without exits and signed numbers, which become vectors: files have many scales, and this
+    // is asked often.
+    var wrong: Int32 = 0
     scales.withUnsafeBufferPointer { scales in
       // Positive and finite are the bit patterns from 1 on below that of infinity.
-      let limit = Float.infinity.bitPattern - 1
-      for scale in scales { wrong |= scale.bitPattern &- 1 < limit ? 0 : 1 }
+      let limit = Int32(bitPattern: Float.infinity.bitPattern)
+      for scale in scales {
+        let bits = Int32(bitPattern: scale.bitPattern)
+        wrong |= (bits < 1 ? 1 : 0) | (bits >= limit ? 1 : 0)
+      }
     }
     zeroPoints.withUnsafeBufferPointer { zeroPoints in
       let (least, most) = (range.lowerBound, range.upperBound)
-      for zero in zeroPoints { wrong |= zero < least || zero > most ? 1 : 0 }
+      for zero in zeroPoints { wrong |= (zero < least ? 1 : 0) | (zero > most ? 1 : 0) }
     }
     return wrong == 0
   }

@@ -194,58 +194,88 @@ import Testing
     }
   }
 
-  @Test func `a choice gives what the search found`() throws {
-    let steps: [[Float]] = [
-      [0.02], (1...64).map { 0.005 * Float($0) },
-      [0.004] + (1..<64).map { 0.018 + 0.001 * Float($0) },
-    ]
+  /// Of the example, with steps per column and something added behind the function, or not.
+  private func entries(
+    _ activation: Activation, _ steps: [Float], added: Quantization? = nil
+  ) -> CurveEntries? {
+    let result = Quantization(scales: steps, zeroPoints: steps.map { _ in 30 }, axis: 0)
+    return CurveColumns.best(
+      activation, scales: [Float](repeating: 3e-4, count: 64), result: result, added: added,
+      isas: [.portable])?.entries
+  }
+
+  @Test func `a file keeps what the search found`() throws {
     var forms: Set<[Int]> = []
     for example in StoreCurveTests.examples {
-      for own in steps {
+      for steps in [[0.02], (1...64).map { 0.005 * Float($0) }] {
         for added in [nil, Quantization(scale: 0.03, zeroPoint: 90)] {
-          let result = Quantization(
-            scales: own, zeroPoints: own.map { _ in 30 }, axis: 0)
-          let scales = [Float](repeating: 3e-4, count: 64)
-          let search = CurveColumns.best(
-            example.activation, scales: scales, result: result, added: added, isas: [.portable])
-          let field = search?.choice.field ?? CurveColumns.Choice.noCurve
-          let found = CurveColumns.best(
-            example.activation, scales: scales, result: result, added: added, isas: [.portable],
-            choice: field)
-          #expect(found?.choice == search?.choice)
-          #expect(found?.multiplier == search?.multiplier)
-          #expect(found?.ratio == search?.ratio && found?.level == search?.level)
-          #expect(found?.residualRatio == search?.residualRatio)
-          #expect(found?.ramps.map(\.near) == search?.ramps.map(\.near))
-          #expect(found?.curve.value == search?.curve.value)
-          #expect(found?.curve.bends == search?.curve.bends)
-          forms.insert([field[0], field.count > 1 ? min(field[1], 1) : 0])
+          let found =
+            entries(example.activation, steps, added: added).map { CurveEntries.Found.entries($0) }
+            ?? .nothing
+          CurveEntries.contents(found).withBytes { bytes in
+            #expect(CurveEntries.read(bytes, columns: 64, hasResidual: added != nil) == found)
+            if case .entries(let own) = found {
+              #expect(CurveEntries.read(bytes, columns: 64, hasResidual: added == nil) == nil)
+              let unit = Quantization(scales: steps, zeroPoints: steps.map { _ in 30 }, axis: 0)
+              let scales = [Float](repeating: 3e-4, count: 64)
+              #expect(own.areSound(own.multipliers(scales, unit)))
+              forms.insert([own.form == .curve ? 1 : 2, own.ratio.count])
+            }
+          }
         }
       }
     }
-    // None, both forms, and a variant.
-    #expect(forms.isSuperset(of: [[0, 0], [1, 0], [2, 0]]), "\(forms)")
-    #expect(forms.contains { $0[1] > 0 }, "\(forms)")
+    #expect(forms == [[1, 1], [1, 64], [2, 1], [2, 64]], "\(forms)")
   }
 
-  @Test func `searches where a choice makes no sense`() throws {
-    let result = Quantization(scale: 0.02, zeroPoint: 20)
-    func best(_ choice: [Int]) -> CurveColumns? {
-      CurveColumns.best(
-        Activation(.swish, alpha: 1), scales: [1e-3], result: result, added: nil,
-        isas: [.portable], choice: choice)
+  @Test func `entries that make no sense are passed over`() throws {
+    let steps = (1...64).map { 0.005 * Float($0) }
+    let own = try #require(entries(Activation(.swish, alpha: 1), steps))
+    let good = CurveEntries.contents(.entries(own)).withBytes { Array($0) }
+    func read(_ bytes: [UInt8], columns: Int = 64) -> CurveEntries.Found? {
+      bytes.withUnsafeBytes { CurveEntries.read($0, columns: columns, hasResidual: false) }
     }
-    let wanted = try #require(best([])?.choice)
-    let bits = Int(wanted.unit.bitPattern)
-    for choice in [
-      [7], [1], [3, 0, bits, 6], [1, -1, bits, 6], [1, 0, -1, 6], [1, 0, bits, 2],
-      [1, 0, bits, 7], [1, 0, 0, 6], [2, 0, Int(Float.nan.bitPattern), 6],
-      [1, 0, Int(Float.infinity.bitPattern), 6],
-      // So fine that a sum would not fit 32 bits when it is multiplied.
-      [1, 0, Int(Float(1e-9).bitPattern), 6],
-    ] {
-      #expect(best(choice)?.choice == wanted, "\(choice)")
+    #expect(read(good) == .entries(own))
+    #expect(read(good, columns: 65) == nil)
+    for count in [0, 3, 7, 8, 23, 24, 407, good.count - 2, good.count - 1] {
+      #expect(read(Array(good[..<count])) == nil, "\(count) bytes")
     }
+    #expect(read(good + [0, 0]) == nil)
+    // Version, form, bits behind the point, number of entries, residual.
+    let changes = [(0, 2), (4, 3), (4, 255), (8, 8), (11, 255), (16, 63), (19, 255), (20, 1)]
+    for (place, value) in changes {
+      var bytes = good
+      bytes[place] = UInt8(value)
+      #expect(read(bytes) == nil, "\(value) at \(place)")
+    }
+  }
+
+  @Test func `entries that let sums overflow are refused`() throws {
+    let result = Quantization(scale: 0.02, zeroPoint: 30)
+    let scales = [Float](repeating: 3e-4, count: 64)
+    let curve = try #require(entries(Activation(.tanh), [0.02]))
+    let steps = (1...64).map { 0.005 * Float($0) }
+    let ramp = try #require(entries(Activation(.swish, alpha: 1), steps))
+    func isSound(_ entries: CurveEntries) -> Bool {
+      entries.areSound(entries.multipliers(scales, result))
+    }
+    #expect(curve.form == .curve && ramp.form == .ramp && isSound(curve) && isSound(ramp))
+    for unit in [0, -0.0, 1e-9, .nan] as [Float] {
+      var changed = curve
+      changed.unit = unit
+      #expect(!isSound(changed), "\(unit)")
+    }
+    for table in 0..<3 {
+      var changed = curve
+      changed.tables[64 * table + 5] = .min
+      #expect(!isSound(changed), "table \(table)")
+    }
+    var changed = ramp
+    changed.lift[3] = .max
+    #expect(!isSound(changed))
+    changed = ramp
+    (changed.reach[63], changed.lift[63], changed.near[63]) = (65535, 1, 65535)
+    #expect(!isSound(changed))
   }
 
   @Test func `leaves alone what it cannot do well`() {
