@@ -2,8 +2,8 @@ internal import CKernels
 import Kernels
 import Tensors
 
-/// How a 3×3 convolution with stride 1 runs by Winograd's minimal filtering (`winograd.h`): blocks
-/// of tiles are transformed, multiplied position by position, and transformed back.
+/// How a 3×3 convolution with stride 1 or 2 runs by Winograd's minimal filtering (`winograd.h`):
+/// blocks of tiles are transformed, multiplied position by position, and transformed back.
 ///
 /// V and M of a block lie in scratch memory and stay in the L2 cache. Each part transforms for
 /// itself, so the parts need no barrier. The weights U are made at load.
@@ -17,8 +17,9 @@ struct WinogradPlan: Sendable {
   let output: GemmStore.Layout
   let residual: GemmStore.Layout
   let columns: Int
-  /// U [positions][panels][channels][16].
+  /// U [factors][panels][channels][16].
   let weights: DerivedWeights
+  let products: [WinogradMethod.Product]
   let tileColumns: Int
   let tilesPerImage: Int
   /// The tiles of a block, at most.
@@ -60,6 +61,7 @@ struct WinogradPlan: Sendable {
     self.method = method
     self.kernel = kernel
     self.weights = derived
+    products = method.products
     product = GemmKernel.best(
       bfloat16: method.isRounded, exact: false, isas: preparation.isas)
     store = direct.store
@@ -94,11 +96,12 @@ struct WinogradPlan: Sendable {
     let panels = WeightPacking.panelCount(columns: columns)
     let isBFloat16 = preparation[weights].type == .bfloat16
     return preparation.derive(
-      weights, form: [method.tile, method.isRounded ? 1 : 0, channels, panels],
+      weights, form: [method.tile, method.stride, method.isRounded ? 1 : 0, channels, panels],
       byteCount: method.weightByteCount(channels: channels, panels: panels)
     ) { source, target in
       var call = apus_winograd_weights()
       call.tile = UInt32(method.tile)
+      call.stride = UInt32(method.stride)
       call.source = source
       call.source_type = (isBFloat16 ? APUS_BFLOAT16 : APUS_FLOAT32).rawValue
       call.run_length = runLength
@@ -165,6 +168,7 @@ struct WinogradPlan: Sendable {
   private func makeInput(_ v: UnsafeMutableRawPointer) -> apus_winograd_input {
     var call = apus_winograd_input()
     call.tile = UInt32(method.tile)
+    call.stride = UInt32(method.stride)
     call.x_type = input.type
     call.x_pixel = input.rowStride
     call.height = window.height
@@ -184,6 +188,7 @@ struct WinogradPlan: Sendable {
   ) -> apus_winograd_output {
     var call = apus_winograd_output()
     call.tile = UInt32(method.tile)
+    call.stride = UInt32(method.stride)
     call.m_tile = mStep
     call.m_position = blockTiles * mStep
     call.columns = min(columns, panels.upperBound * 16) - panels.lowerBound * 16
@@ -219,16 +224,16 @@ struct WinogradPlan: Sendable {
     }
   }
 
-  /// M = V U for `count` tiles and a range of panels, position by position.
+  /// M = V U for `count` tiles and a range of panels, one U after the other.
   private func multiply(
     v: UnsafeMutableRawPointer, m: UnsafeMutableRawPointer, count: Int, _ panels: Range<Int>
   ) {
     let allPanels = WeightPacking.panelCount(columns: columns)
     let depth = method.depth(channels: window.channels)
     let panelByteCount = depth * WeightPacking.panelWidth * method.elementByteCount
+    let (vPosition, mPosition) = (blockTiles * vStep, blockTiles * mStep)
     var call = apus_gemm()
     call.width = count
-    call.count = count
     call.a_pixel = vStep
     call.run_count = 1
     call.run_length = depth
@@ -240,11 +245,16 @@ struct WinogradPlan: Sendable {
     var run = 0
     withUnsafePointer(to: &run) { run in
       call.runs = run
-      for position in 0..<method.positions {
-        call.a = UnsafeRawPointer(v + position * blockTiles * vStep * method.elementByteCount)
+      for shared in products {
+        // The positions that share U are the lines of a grid.
+        call.count = shared.count * count
+        call.a_line = shared.step * vPosition
+        call.y_line = shared.step * mPosition
+        call.a = UnsafeRawPointer(
+          v + shared.firstPosition * vPosition * method.elementByteCount)
         call.b =
-          weights.base + (position * allPanels + panels.lowerBound) * panelByteCount
-        call.y = m + position * blockTiles * mStep * 4
+          weights.base + (shared.factor * allPanels + panels.lowerBound) * panelByteCount
+        call.y = m + shared.firstPosition * mPosition * 4
         product.run(&call)
       }
     }

@@ -132,12 +132,27 @@ import Testing
     return c
   }
 
+  /// A window with stride 2 for which the method mostly pays; pads as exporters write them, too.
+  static func stridedWindow(_ g: inout SeededGenerator) -> ConvolutionCase {
+    var c = ConvolutionCase()
+    c.batch = [1, 1, 1, 2].randomElement(using: &g)!
+    c.strides = [2, 2]
+    c.channels = [29, 32, 40, 48, 51].randomElement(using: &g)!
+    c.columns = [31, 32, 40, 48, 65].randomElement(using: &g)!
+    c.pads =
+      [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 0, 0], [2, 0, 1, 2], [0, 1, 2, 1]]
+      .randomElement(using: &g)!
+    c.height = Int.random(in: 62...72, using: &g)
+    c.width = Int.random(in: 62...72, using: &g)
+    return c
+  }
+
   @Test(arguments: isas)
   func `matches a plain loop on random shapes`(isa: ISA) throws {
     var uses: [String: Int] = [:]
     for seed in UInt64(0)..<120 {
       var g = SeededGenerator(seed: seed)
-      let c = Self.window(&g, deep: seed % 7 == 5)
+      let c = seed % 5 == 3 ? Self.stridedWindow(&g) : Self.window(&g, deep: seed % 7 == 5)
       var setup = Setup()
       (setup.x, setup.weights, setup.y) = Self.types[Int(seed) % Self.types.count]
       setup.gaps = (0..<3).map { _ in
@@ -159,20 +174,25 @@ import Testing
       if complaint != nil { return }
     }
     let methods =
-      ["winograd 4x4", "winograd 2x2"] + (isa == .avx512bf16 ? ["winograd 2x2 bf16"] : [])
+      ["winograd 4x4", "winograd 2x2", "winograd 4x4 stride 2"]
+      + (isa == .avx512bf16 ? ["winograd 2x2 bf16"] : [])
     for method in methods { #expect(uses[method] != nil, "no case used \(method): \(uses)") }
   }
 
   @Test(arguments: isas)
   func `any number of threads gives the same bits`(isa: ISA) throws {
-    // Tiles of 4 × 4 that parts divide by tiles, and tiles of 2 × 2 that they divide by panels.
-    for (batch, height, width, channels, columns) in [(2, 23, 30, 24, 70), (1, 14, 14, 260, 260)] {
+    // Tiles of 4 × 4 that parts divide by tiles, and tiles of 2 × 2 that they divide by panels;
+    // with stride 2 by tiles and by panels.
+    for (batch, height, width, channels, columns, stride) in [
+      (2, 23, 30, 24, 70, 1), (1, 14, 14, 260, 260, 1), (2, 61, 66, 40, 70, 2),
+      (1, 40, 40, 130, 250, 2),
+    ] {
       var bits: [Float] = []
       for parts in [1, 2, 3, 5, 16] {
         var g = SeededGenerator(seed: 3)
         var c = ConvolutionCase()
         (c.batch, c.height, c.width) = (batch, height, width)
-        (c.channels, c.columns) = (channels, columns)
+        (c.channels, c.columns, c.strides) = (channels, columns, [stride, stride])
         var setup = Setup()
         setup.activation = Activation(.swish, alpha: 1)
         let bench = Bench(c, setup, &g)
@@ -197,6 +217,12 @@ import Testing
     #expect(try Bench(deep, Setup(), &g).method(isas: ISA.host) == "winograd 2x2")
     (deep.height, deep.width, deep.channels, deep.columns) = (5, 5, 256, 256)
     #expect(try Bench(deep, Setup(), &g).method(isas: ISA.host) == nil)
+    var strided = c
+    (strided.height, strided.width, strided.strides) = (80, 80, [2, 2])
+    #expect(try Bench(strided, Setup(), &g).method(isas: ISA.host) == "winograd 4x4 stride 2")
+    deep.strides = [2, 2]
+    (deep.height, deep.width) = (10, 10)
+    #expect(try Bench(deep, Setup(), &g).method(isas: ISA.host) == nil)
     #expect(try bench.method(isas: [.portable]) == nil)
     // An exact program: some tensor is quantised.
     _ = bench.rig.tensor(
@@ -207,7 +233,8 @@ import Testing
     unknown.rig.reveal(.none)
     #expect(try unknown.method(isas: ISA.host) == nil)
     for change in [
-      { (c: inout ConvolutionCase) in c.strides = [2, 1] }, { $0.dilations = [1, 2] },
+      { (c: inout ConvolutionCase) in c.strides = [2, 1] }, { $0.strides = [3, 3] },
+      { $0.dilations = [1, 2] },
       { $0.groups = 2 }, { $0.kernel = [3, 5] }, { $0.channels = 3 },
     ] {
       var other = c
@@ -229,5 +256,12 @@ import Testing
     #expect(byteCount == 36 * 3 * 20 * 16 * 4)
     try two.prepare(&preparation)
     #expect(preparation.derivedByteCount == byteCount)
+    // With stride 2 positions share factors.
+    (c.height, c.width, c.strides) = (96, 96, [2, 2])
+    let strided = Bench(c, Setup(), &g)
+    var other = strided.convolution
+    var otherPreparation = strided.rig.preparation(isas: ISA.host, parts: 1)
+    try other.prepare(&otherPreparation)
+    #expect(otherPreparation.derivedByteCount == byteCount)
   }
 }

@@ -1,15 +1,22 @@
-// Winograd's minimal filtering for 3×3 convolutions with stride 1: the transforms around the
+// Winograd's minimal filtering for 3×3 convolutions with stride 1 or 2: the transforms around the
 // matrix products (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015).
 //
-// The output is cut into tiles of t × t pixels, t = 4 or 2; a tile depends on n × n pixels of the
-// input, n = t + 2. With p = n² positions, t² results take p instead of 9 t² multiplications:
+// The output is cut into tiles of t × t pixels, t = 4, or 2 with stride 1; a tile depends on n × n
+// pixels of the input, n = 3 + (t - 1) stride. With p = n² positions, t² results take p instead of
+// 9 t² multiplications:
 //
 //   V = Bᵀ d B            for every tile and input channel          (apus_winograd_input)
 //   U = G g Gᵀ            for every input and output channel, once  (apus_winograd_weights)
-//   M[i] = V[i] U[i]      for every position i: a matrix product [tiles, C] × [C, N] of gemm.h
+//   M[i] = V[i] U[u(i)]   for every position i: a matrix product [tiles, C] × [C, N] of gemm.h
 //   y = f(Aᵀ M A + ...)   for every tile and output channel         (apus_winograd_output)
 //
-// The interpolation points are 0, ±1, ±2 and infinity for t = 4, and 0, ±1 and infinity for t = 2.
+// With stride 1 position i has its own U, u(i) = i, and the interpolation points are 0, ±1, ±2 and
+// infinity for t = 4, and 0, ±1 and infinity for t = 2.
+//
+// With stride 2 a filter of 3 taps is one of 2 taps over the even samples plus one of 1 tap over
+// the odd samples. The former takes t + 1 products for t results (points 0, ±1, 2 and infinity),
+// the latter t, all with the same weight. So of the 9 positions along an axis 0 ..< 5 have a U of
+// their own, and 5 ..< 9 share number 5: position (r, c) multiplies U[min(r, 5)][min(c, 5)].
 //
 // Tiles of one image are numbered line by line, `tile_columns` in a line. Tiles that reach beyond
 // the output are computed whole and stored in part; pixels outside the input count as zero.
@@ -28,7 +35,8 @@
 // From an image [height][width][channels] to V [p][tiles][channels]. Nothing is read past x; V is
 // written in whole vectors: zeros follow the channels of a tile up to a multiple of 16.
 struct apus_winograd_input {
-  uint32_t tile;    // 2 or 4
+  uint32_t tile;    // 4; 2 with stride 1
+  uint32_t stride;  // 1 or 2
   const void *x;    // pixel (0, 0)
   uint32_t x_type;  // enum apus_float
   ptrdiff_t x_pixel;
@@ -53,6 +61,7 @@ struct apus_winograd_input {
 // column); nothing else is read past its end. Y is written exactly.
 struct apus_winograd_output {
   uint32_t tile;
+  uint32_t stride;
   const float *m;  // position 0 of the first tile
   ptrdiff_t m_tile;
   ptrdiff_t m_position;
@@ -80,16 +89,18 @@ struct apus_winograd_output {
 };
 
 // From the packed weights of a direct convolution (gemm.h, one run per kernel row of 3 C elements)
-// to U [p][panels][K][16], for bfloat16 [p][panels][K/2][16][2] with K rounded up to a pair.
+// to U [(t + 2)²][panels][K][16], for bfloat16 [(t + 2)²][panels][K/2][16][2] with K rounded up to
+// a pair.
 struct apus_winograd_weights {
   uint32_t tile;
+  uint32_t stride;
   const void *source;
   uint32_t source_type;
   size_t run_length;  // elements of a packed run: 3 C, or one more
   size_t channels;    // C
   size_t panels;
   void *target;
-  uint32_t target_type;  // bfloat16 only from bfloat16
+  uint32_t target_type;  // bfloat16 only from bfloat16, for tiles of 2
 };
 
 struct apus_winograd_kernel {

@@ -7,83 +7,28 @@
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-enum {
-  // Tiles of a line that are transformed together: neighbours share two columns.
-  GROUP = 4,
-  MOST = 6,  // positions along an axis
-};
+#include "lines.h"
 
-// o = Bᵀ d
-INLINE void input_line(V *o, const V *d, const int tile) {
-  if (tile == 2) {
-    o[0] = d[0] - d[2];
-    o[1] = d[1] + d[2];
-    o[2] = d[2] - d[1];
-    o[3] = d[1] - d[3];
-    return;
-  }
-  const V four = SPLAT(4.0f), minus_four = SPLAT(-4.0f), minus_five = SPLAT(-5.0f);
-  const V two = SPLAT(2.0f), minus_two = SPLAT(-2.0f);
-  V a = MULTIPLY_ADD(minus_four, d[2], d[4]), b = MULTIPLY_ADD(minus_four, d[1], d[3]);
-  V c = d[4] - d[2], e = d[3] - d[1];
-  o[0] = MULTIPLY_ADD(four, d[0], MULTIPLY_ADD(minus_five, d[2], d[4]));
-  o[1] = a + b;
-  o[2] = a - b;
-  o[3] = MULTIPLY_ADD(two, e, c);
-  o[4] = MULTIPLY_ADD(minus_two, e, c);
-  o[5] = MULTIPLY_ADD(four, d[1], MULTIPLY_ADD(minus_five, d[3], d[5]));
-}
-
-// o = Aᵀ m
-INLINE void output_line(V *o, const V *m, const int tile) {
-  if (tile == 2) {
-    o[0] = (m[0] + m[1]) + m[2];
-    o[1] = (m[1] - m[2]) - m[3];
-    return;
-  }
-  V s = m[1] + m[2], d = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
-  o[0] = (m[0] + s) + s2;
-  o[1] = MULTIPLY_ADD(SPLAT(2.0f), d2, d);
-  o[2] = MULTIPLY_ADD(SPLAT(4.0f), s2, s);
-  o[3] = MULTIPLY_ADD(SPLAT(8.0f), d2, d + m[5]);
-}
-
-// o = G g
-INLINE void weight_line(V *o, const V *g, const int tile) {
-  if (tile == 2) {
-    V s = (g[0] + g[2]) * 0.5f, half = g[1] * 0.5f;
-    o[0] = g[0];
-    o[1] = s + half;
-    o[2] = s - half;
-    o[3] = g[2];
-    return;
-  }
-  V s = g[0] + g[2], t = g[0] + g[2] * 4.0f;
-  o[0] = g[0] * 0.25f;
-  o[1] = (s + g[1]) * (-1.0f / 6);
-  o[2] = (s - g[1]) * (-1.0f / 6);
-  o[3] = (t + g[1] * 2.0f) * (1.0f / 24);
-  o[4] = (t - g[1] * 2.0f) * (1.0f / 24);
-  o[5] = g[2];
-}
+// Tiles of a line that are transformed together: neighbours share columns.
+#define GROUP(stride) ((stride) == 1 ? 4 : 2)
 
 // MARK: Input
 
 // Tiles next to each other in one line of tiles.
 struct input_place {
   ptrdiff_t row, column;  // of the first tile
-  ptrdiff_t count;        // at most GROUP
+  ptrdiff_t count;        // at most GROUP(stride)
   ptrdiff_t at;           // tiles from the first of V
 };
 
 // The last arguments are constants where this is inlined; whole: no line lies outside x.
 INLINE void input_group(
     const struct apus_winograd_input *w, const struct input_place *at, const int tile,
-    const int x_type, const int v_type, const int whole) {
-  const int n = tile + 2;
-  V lines[(GROUP * 4 + 2) * MOST];
-  const ptrdiff_t top = at->row * tile - w->pad_top, left = at->column * tile - w->pad_left;
-  const ptrdiff_t columns = at->count * tile + 2;
+    const int stride, const int x_type, const int v_type, const int whole) {
+  const int n = POSITIONS(tile, stride), step = tile * stride;
+  V lines[(2 * 8 + 2) * MOST];
+  const ptrdiff_t top = at->row * step - w->pad_top, left = at->column * step - w->pad_left;
+  const ptrdiff_t columns = at->count * step + n - step;
   for (ptrdiff_t c = 0; c < w->channels; c += LANES) {
     const size_t count = (size_t)(w->channels - c < LANES ? w->channels - c : LANES);
     for (ptrdiff_t j = 0; j < columns; j++) {
@@ -104,15 +49,15 @@ INLINE void input_group(
           d[i] = load_part(w->x, x_type, (size_t)place, count);
         }
       }
-      input_line(o, d, tile);
+      input_line(o, d, tile, stride);
       UNROLL for (int i = 0; i < n; i++) lines[j * n + i] = o[i];
     }
     for (ptrdiff_t t = 0; t < at->count; t++) {
       const size_t to = (size_t)((at->at + t) * w->v_tile + c);
       UNROLL for (int i = 0; i < n; i++) {
         V d[MOST], o[MOST];
-        UNROLL for (int k = 0; k < n; k++) d[k] = lines[(t * tile + k) * n + i];
-        input_line(o, d, tile);
+        UNROLL for (int k = 0; k < n; k++) d[k] = lines[(t * step + k) * n + i];
+        input_line(o, d, tile, stride);
         UNROLL for (int k = 0; k < n; k++) {
           store(w->v, v_type, to + (size_t)((i * n + k) * w->v_position), o[k]);
         }
@@ -131,40 +76,44 @@ INLINE void input_group(
   }
 }
 
-#define INPUT_GROUP(name, tile, x_type, v_type)                                           \
+#define INPUT_GROUP(name, tile, stride, x_type, v_type)                                   \
   static __attribute__((noinline)) void name(                                             \
       const struct apus_winograd_input *w, const struct input_place *at) {                \
-    const ptrdiff_t top = at->row * tile - w->pad_top;                                    \
-    if (top >= 0 && top + tile + 2 <= w->height) {                                        \
-      input_group(w, at, tile, x_type, v_type, 1);                                        \
+    const ptrdiff_t top = at->row * (tile) * (stride) - w->pad_top;                       \
+    if (top >= 0 && top + POSITIONS(tile, stride) <= w->height) {                         \
+      input_group(w, at, tile, stride, x_type, v_type, 1);                                \
     } else {                                                                              \
-      input_group(w, at, tile, x_type, v_type, 0);                                        \
+      input_group(w, at, tile, stride, x_type, v_type, 0);                                \
     }                                                                                     \
   }
-INPUT_GROUP(input_4_float32, 4, APUS_FLOAT32, APUS_FLOAT32)
-INPUT_GROUP(input_4_bfloat16, 4, APUS_BFLOAT16, APUS_FLOAT32)
-INPUT_GROUP(input_2_float32, 2, APUS_FLOAT32, APUS_FLOAT32)
-INPUT_GROUP(input_2_bfloat16, 2, APUS_BFLOAT16, APUS_FLOAT32)
-INPUT_GROUP(input_2_rounded, 2, APUS_FLOAT32, APUS_BFLOAT16)
-INPUT_GROUP(input_2_halves, 2, APUS_BFLOAT16, APUS_BFLOAT16)
+INPUT_GROUP(input_4_float32, 4, 1, APUS_FLOAT32, APUS_FLOAT32)
+INPUT_GROUP(input_4_bfloat16, 4, 1, APUS_BFLOAT16, APUS_FLOAT32)
+INPUT_GROUP(input_2_float32, 2, 1, APUS_FLOAT32, APUS_FLOAT32)
+INPUT_GROUP(input_2_bfloat16, 2, 1, APUS_BFLOAT16, APUS_FLOAT32)
+INPUT_GROUP(input_2_rounded, 2, 1, APUS_FLOAT32, APUS_BFLOAT16)
+INPUT_GROUP(input_2_halves, 2, 1, APUS_BFLOAT16, APUS_BFLOAT16)
+INPUT_GROUP(input_strided_float32, 4, 2, APUS_FLOAT32, APUS_FLOAT32)
+INPUT_GROUP(input_strided_bfloat16, 4, 2, APUS_BFLOAT16, APUS_FLOAT32)
 #undef INPUT_GROUP
 
 void ISA_NAME(apus_winograd_input)(const struct apus_winograd_input *w) {
   void (*run)(const struct apus_winograd_input *, const struct input_place *);
   const int wide = w->x_type == APUS_FLOAT32;
-  if (w->tile == 4) {
+  if (w->stride == 2) {
+    run = wide ? input_strided_float32 : input_strided_bfloat16;
+  } else if (w->tile == 4) {
     run = wide ? input_4_float32 : input_4_bfloat16;
   } else if (w->v_type == APUS_FLOAT32) {
     run = wide ? input_2_float32 : input_2_bfloat16;
   } else {
     run = wide ? input_2_rounded : input_2_halves;
   }
-  const ptrdiff_t end = w->first + w->count;
+  const ptrdiff_t end = w->first + w->count, most = GROUP(w->stride);
   for (ptrdiff_t tile = w->first; tile < end;) {
     struct input_place at = {
         tile / w->tile_columns, tile % w->tile_columns, w->tile_columns, tile - w->first};
     at.count -= at.column;
-    if (at.count > GROUP) at.count = GROUP;
+    if (at.count > most) at.count = most;
     if (at.count > end - tile) at.count = end - tile;
     run(w, &at);
     tile += at.count;
@@ -240,8 +189,9 @@ static __attribute__((noinline)) void finish_tile(
 
 INLINE void output_tile(
     const struct apus_winograd_output *w, const struct output_finish *finish,
-    const struct output_place *at, const float *m, const int tile, const int y_type) {
-  const int n = tile + 2;
+    const struct output_place *at, const float *m, const int tile, const int stride,
+    const int y_type) {
+  const int n = POSITIONS(tile, stride);
   const int whole = finish->simple && at->lines == tile && at->pixels == tile;
   for (ptrdiff_t c = 0; c < w->columns; c += LANES) {
     V lines[4 * MOST];
@@ -250,14 +200,14 @@ INLINE void output_tile(
       UNROLL for (int i = 0; i < n; i++) {
         d[i] = load(m, APUS_FLOAT32, (size_t)((i * n + k) * w->m_position + c));
       }
-      output_line(o, d, tile);
+      output_line(o, d, tile, stride);
       UNROLL for (int i = 0; i < tile; i++) lines[i * n + k] = o[i];
     }
     const V bias = w->bias ? load(w->bias, APUS_FLOAT32, (size_t)c) : M(splat)(0.0f);
     V sums[16];
     UNROLL for (int i = 0; i < tile; i++) {
       V o[4];
-      output_line(o, lines + i * n, tile);
+      output_line(o, lines + i * n, tile, stride);
       UNROLL for (int k = 0; k < tile; k++) sums[i * tile + k] = o[k] + bias;
     }
     if (!whole || w->columns - c < LANES) {
@@ -277,16 +227,18 @@ INLINE void output_tile(
   }
 }
 
-#define OUTPUT_TILE(name, tile, y_type)                                                \
+#define OUTPUT_TILE(name, tile, stride, y_type)                                        \
   static __attribute__((noinline)) void name(                                          \
       const struct apus_winograd_output *w, const struct output_finish *finish,        \
       const struct output_place *at, const float *m) {                                 \
-    output_tile(w, finish, at, m, tile, y_type);                                       \
+    output_tile(w, finish, at, m, tile, stride, y_type);                               \
   }
-OUTPUT_TILE(output_4_float32, 4, APUS_FLOAT32)
-OUTPUT_TILE(output_4_bfloat16, 4, APUS_BFLOAT16)
-OUTPUT_TILE(output_2_float32, 2, APUS_FLOAT32)
-OUTPUT_TILE(output_2_bfloat16, 2, APUS_BFLOAT16)
+OUTPUT_TILE(output_4_float32, 4, 1, APUS_FLOAT32)
+OUTPUT_TILE(output_4_bfloat16, 4, 1, APUS_BFLOAT16)
+OUTPUT_TILE(output_2_float32, 2, 1, APUS_FLOAT32)
+OUTPUT_TILE(output_2_bfloat16, 2, 1, APUS_BFLOAT16)
+OUTPUT_TILE(output_strided_float32, 4, 2, APUS_FLOAT32)
+OUTPUT_TILE(output_strided_bfloat16, 4, 2, APUS_BFLOAT16)
 #undef OUTPUT_TILE
 
 void ISA_NAME(apus_winograd_output)(const struct apus_winograd_output *w) {
@@ -305,9 +257,14 @@ void ISA_NAME(apus_winograd_output)(const struct apus_winograd_output *w) {
   const int wide = w->y_type == APUS_FLOAT32;
   void (*run)(
       const struct apus_winograd_output *, const struct output_finish *,
-      const struct output_place *, const float *) =
-      w->tile == 4 ? (wide ? output_4_float32 : output_4_bfloat16)
-                   : (wide ? output_2_float32 : output_2_bfloat16);
+      const struct output_place *, const float *);
+  if (w->stride == 2) {
+    run = wide ? output_strided_float32 : output_strided_bfloat16;
+  } else if (w->tile == 4) {
+    run = wide ? output_4_float32 : output_4_bfloat16;
+  } else {
+    run = wide ? output_2_float32 : output_2_bfloat16;
+  }
   const ptrdiff_t tile = (ptrdiff_t)w->tile;
   for (ptrdiff_t index = 0; index < w->count; index++) {
     const ptrdiff_t line = (w->first + index) / w->tile_columns * tile;
@@ -336,21 +293,21 @@ INLINE V weight(const struct apus_winograd_weights *w, size_t panel, size_t k, s
 
 INLINE void weight_tile(
     const struct apus_winograd_weights *w, size_t panel, size_t c, size_t lane, V *u,
-    const int tile) {
+    const int tile, const int stride) {
   const int n = tile + 2;
-  V lines[MOST * 3];
+  V lines[MOST_FACTORS * 3];
   UNROLL for (int x = 0; x < 3; x++) {
-    V g[3], o[MOST];
+    V g[3], o[MOST_FACTORS];
     UNROLL for (int y = 0; y < 3; y++) {
       g[y] = weight(w, panel, (size_t)y * w->run_length + (size_t)x * w->channels + c, lane);
     }
-    weight_line(o, g, tile);
+    weight_line(o, g, tile, stride);
     UNROLL for (int i = 0; i < n; i++) lines[i * 3 + x] = o[i];
   }
-  UNROLL for (int i = 0; i < n; i++) weight_line(u + i * n, lines + i * 3, tile);
+  UNROLL for (int i = 0; i < n; i++) weight_line(u + i * n, lines + i * 3, tile, stride);
 }
 
-INLINE void weights_of(const struct apus_winograd_weights *w, const int tile) {
+INLINE void weights_of(const struct apus_winograd_weights *w, const int tile, const int stride) {
   const size_t positions = (size_t)((tile + 2) * (tile + 2));
   const int pairs = w->target_type == APUS_BFLOAT16;
   const size_t step = pairs ? 2 : 1;
@@ -359,15 +316,15 @@ INLINE void weights_of(const struct apus_winograd_weights *w, const int tile) {
   for (size_t panel = 0; panel < w->panels; panel++) {
     for (size_t c = 0; c < w->channels; c += step) {
       for (size_t lane = 0; lane < 16; lane += LANES) {
-        V u[MOST * MOST], odd[MOST * MOST];
-        weight_tile(w, panel, c, lane, u, tile);
+        V u[MOST_FACTORS * MOST_FACTORS], odd[MOST_FACTORS * MOST_FACTORS];
+        weight_tile(w, panel, c, lane, u, tile, stride);
         if (!pairs) {
           float *to = (float *)w->target + (panel * depth + c) * 16 + lane;
           for (size_t p = 0; p < positions; p++) store(to, APUS_FLOAT32, p * position, u[p]);
           continue;
         }
         if (c + 1 < w->channels) {
-          weight_tile(w, panel, c + 1, lane, odd, tile);
+          weight_tile(w, panel, c + 1, lane, odd, tile, stride);
         } else {
           for (size_t p = 0; p < positions; p++) odd[p] = M(splat)(0.0f);
         }
@@ -382,9 +339,11 @@ INLINE void weights_of(const struct apus_winograd_weights *w, const int tile) {
 }
 
 void ISA_NAME(apus_winograd_weights)(const struct apus_winograd_weights *w) {
-  if (w->tile == 4) {
-    weights_of(w, 4);
+  if (w->stride == 2) {
+    weights_of(w, 4, 2);
+  } else if (w->tile == 4) {
+    weights_of(w, 4, 1);
   } else {
-    weights_of(w, 2);
+    weights_of(w, 2, 1);
   }
 }
