@@ -11,9 +11,12 @@
 //   INVERSE(x)              1 / x for 2^-126 <= |x| <= 2^126, relative error below 2e-7
 //   ROUGH_INVERSE(x)        the same, error below 2^-11
 //   ROUGH_EXP2(x)           2^x, error below 2^-13, for any x but a NaN
+// and, if the ISA has better means for them, GELU(x), GELU_TANH(x), ROUGH_GELU(x) and
+// ROUGH_GELU_TANH(x).
 //
 // Errors, relative: 4e-7, and 7e-7 for results below 1e-7; the functions in `rough`, for results
-// that are rounded to bfloat16, 2^-11. An infinity is a number like any other; a NaN stays.
+// that are rounded to bfloat16, 2^-11. GELU's are relative to |x| for negative x. An infinity is a
+// number like any other; a NaN stays.
 
 #define APUS_INLINE static inline __attribute__((always_inline, unused))
 #define V APUS_MATH(v)
@@ -76,6 +79,16 @@ APUS_INLINE V FAST(erf)(V x) {
   return LESSER(APUS_MATH(splat)(1.0f), GREATER(APUS_MATH(splat)(-1.0f), y));
 }
 
+APUS_INLINE V FAST(rough_sigmoid)(V x, float scale) {
+  return ROUGH_INVERSE(ROUGH_EXP2(x * (scale * -1.44269504f)) + 1.0f);
+}
+
+#ifndef GELU
+#define GELU(x) FAST(gelu)(x)
+#define GELU_TANH(x) FAST(gelu_tanh)(x)
+#define ROUGH_GELU(x) FAST(rough_gelu)(x)
+#define ROUGH_GELU_TANH(x) FAST(rough_gelu_tanh)(x)
+
 APUS_INLINE V FAST(gelu)(V x) {
   const V half = x * 0.5f;
   return MULTIPLY_ADD(half, FAST(erf)(x * 0.707106781f), half);
@@ -87,6 +100,23 @@ APUS_INLINE V FAST(gelu_tanh)(V x) {
       MULTIPLY_ADD(x * x, APUS_MATH(splat)(0.0713548163f), APUS_MATH(splat)(1.59576912f));
   return x * FAST(sigmoid)(x * cubic);
 }
+
+// x times the sigmoid of an odd polynomial, fitted to log(Φ(x) / Φ(-x)) on [-5.5, 5.5].
+APUS_INLINE V FAST(rough_gelu)(V x) {
+  const V z = LESSER(APUS_MATH(splat)(30.25f), x * x);
+  V p = MULTIPLY_ADD(z, APUS_MATH(splat)(-2.13770967e-06f), APUS_MATH(splat)(6.05747418e-05f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(0.000578550569f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-0.105819483f));
+  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-2.3016459f));
+  return x * ROUGH_INVERSE(ROUGH_EXP2(x * p) + 1.0f);
+}
+
+APUS_INLINE V FAST(rough_gelu_tanh)(V x) {
+  const V cubic =
+      MULTIPLY_ADD(x * x, APUS_MATH(splat)(0.0713548163f), APUS_MATH(splat)(1.59576912f));
+  return x * FAST(rough_sigmoid)(x * cubic, 1.0f);
+}
+#endif
 
 // min(max(alpha x + beta, 0), 1)
 APUS_INLINE V FAST(hard_sigmoid)(V x, float alpha, float beta) {
@@ -104,39 +134,20 @@ APUS_INLINE V FAST(apply)(V x, const struct apus_activation *f) {
     case APUS_HARD_SWISH: return x * FAST(hard_sigmoid)(x, f->alpha, f->beta);
     case APUS_SWISH: return x * FAST(sigmoid)(f->alpha == 1.0f ? x : x * f->alpha);
     case APUS_TANH: return FAST(tanh)(x);
-    case APUS_GELU: return FAST(gelu)(x);
-    case APUS_GELU_TANH: return FAST(gelu_tanh)(x);
+    case APUS_GELU: return GELU(x);
+    case APUS_GELU_TANH: return GELU_TANH(x);
     case APUS_ERF: return FAST(erf)(x);
     default: return APUS_MATH(apply)(x, f);
   }
 }
 
 // The same for results that become bfloat16.
-
-APUS_INLINE V FAST(rough_sigmoid)(V x, float scale) {
-  return ROUGH_INVERSE(ROUGH_EXP2(x * (scale * -1.44269504f)) + 1.0f);
-}
-
-// x times the sigmoid of an odd polynomial, fitted to log(Φ(x) / Φ(-x)) on [-5.5, 5.5].
-APUS_INLINE V FAST(rough_gelu)(V x) {
-  const V z = LESSER(APUS_MATH(splat)(30.25f), x * x);
-  V p = MULTIPLY_ADD(z, APUS_MATH(splat)(-2.13770967e-06f), APUS_MATH(splat)(6.05747418e-05f));
-  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(0.000578550569f));
-  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-0.105819483f));
-  p = MULTIPLY_ADD(p, z, APUS_MATH(splat)(-2.3016459f));
-  return x * ROUGH_INVERSE(ROUGH_EXP2(x * p) + 1.0f);
-}
-
 APUS_INLINE V FAST(rough)(V x, const struct apus_activation *f) {
   switch (f->function) {
     case APUS_SIGMOID: return FAST(rough_sigmoid)(x, 1.0f);
     case APUS_SWISH: return x * FAST(rough_sigmoid)(x, f->alpha);
-    case APUS_GELU: return FAST(rough_gelu)(x);
-    case APUS_GELU_TANH: {
-      const V cubic =
-          MULTIPLY_ADD(x * x, APUS_MATH(splat)(0.0713548163f), APUS_MATH(splat)(1.59576912f));
-      return x * FAST(rough_sigmoid)(x * cubic, 1.0f);
-    }
+    case APUS_GELU: return ROUGH_GELU(x);
+    case APUS_GELU_TANH: return ROUGH_GELU_TANH(x);
     default: return FAST(apply)(x, f);
   }
 }
@@ -153,3 +164,7 @@ APUS_INLINE V FAST(rough)(V x, const struct apus_activation *f) {
 #undef INVERSE
 #undef ROUGH_INVERSE
 #undef ROUGH_EXP2
+#undef GELU
+#undef GELU_TANH
+#undef ROUGH_GELU
+#undef ROUGH_GELU_TANH

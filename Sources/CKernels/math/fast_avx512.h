@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "gelu_avx512.h"
 #include "math_avx512.h"
 
 static inline __attribute__((always_inline, unused)) __m512 apus_fast_inverse_avx512(__m512 x) {
@@ -32,6 +33,11 @@ static inline __attribute__((always_inline, unused)) __m512 apus_fast_rough_exp2
 #define INVERSE(x) apus_fast_inverse_avx512(x)
 #define ROUGH_INVERSE(x) _mm512_rcp14_ps(x)
 #define ROUGH_EXP2(x) apus_fast_rough_exp2_avx512(x)
+#define GELU(x) apus_fast_gelu_by_avx512(x, apus_normal_avx512, 4, 3.0f)
+#define GELU_TANH(x) apus_fast_gelu_by_avx512(x, apus_logistic_avx512, 4, 3.0f)
+#define ROUGH_GELU(x) apus_fast_gelu_by_avx512(x, apus_normal_rough_avx512, 3, 1.0f / 0.35f)
+#define ROUGH_GELU_TANH(x) \
+  apus_fast_gelu_by_avx512(x, apus_logistic_rough_avx512, 3, 1.0f / 0.35f)
 #include "fast.h"
 
 #endif
