@@ -86,8 +86,9 @@ static const __attribute__((aligned(64), unused)) float apus_logistic_rough_avx5
 // The arguments after x are constants where this is inlined.
 static inline __attribute__((always_inline, unused)) __m512 apus_fast_gelu_by_avx512(
     __m512 x, const float (*tail)[16], int degree, float per_unit) {
-  // Short of the end by what keeps the rounding below inside the last interval.
-  const __m512 t = _mm512_min_ps(_mm512_set1_ps(15.9999f / per_unit), _mm512_abs_ps(x));
+  // The lesser of |x| and a bound, short of the end by what keeps the rounding below inside the
+  // last interval; the bound for a NaN.
+  const __m512 t = _mm512_range_ps(x, _mm512_set1_ps(15.9999f / per_unit), 0xa);
   const __m512 place = _mm512_fmadd_ps(t, _mm512_set1_ps(per_unit), _mm512_set1_ps(-0.5f));
   // 1.5 * 2^23: its low bits hold the interval.
   const __m512 magic = _mm512_set1_ps(12582912.0f);
