@@ -125,10 +125,10 @@ struct WinogradMethod: Sendable, Hashable {
   private func cost(_ window: ConvolutionWindow, panels: Int) -> Double {
     let tiles = Double(window.batch * tilesPerImage(window))
     let depth = Double(window.channels) * (isRounded ? 0.55 : 1.1)
-    let products = Double(positions * panels) * (depth + 4)
-    // Of 16 channels of a tile, on the way in and on the way out.
-    let (input, output): (Double, Double) =
-      stride == 2 ? (900, 400) : tile == 4 ? (280, 200) : (100, 60)
+    // Of storing a row of M; of 16 channels of a tile, on the way in and on the way out.
+    let (row, input, output): (Double, Double, Double) =
+      stride == 2 ? (8, 900, 400) : tile == 4 ? (4, 280, 200) : (4, 100, 60)
+    let products = Double(positions * panels) * (depth + row)
     let transforms = input * Double(window.channels) / 16 + output * Double(panels)
     // U comes from memory, at four bytes per cycle.
     let weights = Double(weightByteCount(channels: window.channels, panels: panels)) / 4

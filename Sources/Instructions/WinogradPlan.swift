@@ -34,8 +34,8 @@ struct WinogradPlan: Sendable {
 
   /// What V and M of a block should take, so that they stay in the L2 cache beside weights.
   private static let blockByteTarget = 640 * 1024
-  /// With fewer tiles, fetching the weights costs more than the cache saves.
-  private static let smallestBlock = 24
+  /// With fewer tiles, fetching the weights costs more than the cache saves; 25 are 20 × 20 pixels.
+  private static let smallestBlock = 25
   /// Weights of this size are worth more to fetch once than the input is to transform.
   private static let heavyByteCount = 4 << 20
   /// Elements behind the rows of V and M: rows of a power of two would share cache sets.

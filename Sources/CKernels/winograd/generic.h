@@ -21,46 +21,62 @@ struct input_place {
   ptrdiff_t at;           // tiles from the first of V
 };
 
-// The last arguments are constants where this is inlined; whole: no line lies outside x.
+// The last arguments of these are constants where they are inlined; whole: no line lies outside x.
+
+// o = Bᵀ d for column x of the samples that begin at line `top`.
+INLINE void input_column(
+    const struct apus_winograd_input *w, ptrdiff_t top, ptrdiff_t x, ptrdiff_t c, V *o,
+    const int tile, const int stride, const int x_type, const int whole) {
+  const int n = POSITIONS(tile, stride);
+  V d[MOST];
+  if (x < 0 || x >= w->width) {
+    UNROLL for (int i = 0; i < n; i++) o[i] = M(splat)(0.0f);
+    return;
+  }
+  const size_t count = (size_t)(w->channels - c < LANES ? w->channels - c : LANES);
+  const size_t line = (size_t)(w->width * w->x_pixel);
+  // Moves on, for an index of its own for every line would spill; outside x it is not used.
+  size_t place = (size_t)((top * w->width + x) * w->x_pixel + c);
+  UNROLL for (int i = 0; i < n; i++, place += line) {
+    if (!whole && (top + i < 0 || top + i >= w->height)) {
+      d[i] = M(splat)(0.0f);
+    } else if (count == LANES) {
+      d[i] = load(w->x, x_type, place);
+    } else {
+      d[i] = load_part(w->x, x_type, place, count);
+    }
+  }
+  input_line(o, d, tile, stride);
+}
+
 INLINE void input_group(
     const struct apus_winograd_input *w, const struct input_place *at, const int tile,
     const int stride, const int x_type, const int v_type, const int whole) {
   const int n = POSITIONS(tile, stride), step = tile * stride;
+  // With stride 2 the odd columns are positions already.
+  const int mixed = stride == 2 ? tile + 1 : n;
   V lines[(2 * 8 + 2) * MOST];
   const ptrdiff_t top = at->row * step - w->pad_top, left = at->column * step - w->pad_left;
   const ptrdiff_t columns = at->count * step + n - step;
+  void *const v = w->v;
+  const size_t position = (size_t)w->v_position;
   for (ptrdiff_t c = 0; c < w->channels; c += LANES) {
-    const size_t count = (size_t)(w->channels - c < LANES ? w->channels - c : LANES);
     for (ptrdiff_t j = 0; j < columns; j++) {
-      V d[MOST], o[MOST];
-      const ptrdiff_t x = left + j;
-      if (x < 0 || x >= w->width) {
-        UNROLL for (int i = 0; i < n; i++) lines[j * n + i] = M(splat)(0.0f);
-        continue;
-      }
-      const ptrdiff_t from = (top * w->width + x) * w->x_pixel + c;
-      UNROLL for (int i = 0; i < n; i++) {
-        const ptrdiff_t place = from + i * w->width * w->x_pixel;
-        if (!whole && (top + i < 0 || top + i >= w->height)) {
-          d[i] = M(splat)(0.0f);
-        } else if (count == LANES) {
-          d[i] = load(w->x, x_type, (size_t)place);
-        } else {
-          d[i] = load_part(w->x, x_type, (size_t)place, count);
-        }
-      }
-      input_line(o, d, tile, stride);
-      UNROLL for (int i = 0; i < n; i++) lines[j * n + i] = o[i];
+      V *o = lines + j * n;
+      input_column(w, top, left + j, c, o, tile, stride, x_type, whole);
+      if (stride == 1 || j % 2 == 0) continue;
+      const ptrdiff_t t = j / step, k = mixed + j % step / 2;
+      size_t to = (size_t)((at->at + t) * w->v_tile + k * w->v_position + c);
+      UNROLL for (int i = 0; i < n; i++, to += n * position) store(v, v_type, to, o[i]);
     }
     for (ptrdiff_t t = 0; t < at->count; t++) {
-      const size_t to = (size_t)((at->at + t) * w->v_tile + c);
+      size_t to = (size_t)((at->at + t) * w->v_tile + c);
       UNROLL for (int i = 0; i < n; i++) {
         V d[MOST], o[MOST];
         UNROLL for (int k = 0; k < n; k++) d[k] = lines[(t * step + k) * n + i];
         input_line(o, d, tile, stride);
-        UNROLL for (int k = 0; k < n; k++) {
-          store(w->v, v_type, to + (size_t)((i * n + k) * w->v_position), o[k]);
-        }
+        UNROLL for (int k = 0; k < mixed; k++, to += position) store(v, v_type, to, o[k]);
+        to += (size_t)(n - mixed) * position;
       }
     }
   }
@@ -193,13 +209,13 @@ INLINE void output_tile(
     const int y_type) {
   const int n = POSITIONS(tile, stride);
   const int whole = finish->simple && at->lines == tile && at->pixels == tile;
+  const ptrdiff_t position = w->m_position, line = n * position;
   for (ptrdiff_t c = 0; c < w->columns; c += LANES) {
     V lines[4 * MOST];
     UNROLL for (int k = 0; k < n; k++) {
       V d[MOST], o[4];
-      UNROLL for (int i = 0; i < n; i++) {
-        d[i] = load(m, APUS_FLOAT32, (size_t)((i * n + k) * w->m_position + c));
-      }
+      const float *from = m + k * position + c;
+      UNROLL for (int i = 0; i < n; i++, from += line) d[i] = load(from, APUS_FLOAT32, 0);
       output_line(o, d, tile, stride);
       UNROLL for (int i = 0; i < tile; i++) lines[i * n + k] = o[i];
     }
