@@ -28,6 +28,8 @@ enum {
   GEMM(is_float32) = sizeof(GEMM_INPUT) == sizeof(float),
   // Results of so many bytes come from beyond the L2 cache.
   GEMM(far) = 1024 * 1024,
+  // With so many products to a result, a tile lasts for as long as its own rows take to come.
+  GEMM(deep) = 128,
 };
 #define LANES GEMM(lanes)
 
@@ -71,6 +73,21 @@ INLINE VECTOR GEMM(load)(const float *p) {
 
 #include "store.h"
 
+// Fetches what a tile will write, or read last, while it is summed. The arguments after `step` are
+// constants where this is inlined.
+INLINE void GEMM(fetch_rows)(
+    const struct GEMM(block) * block, const void *base, uint32_t type, const ptrdiff_t *places,
+    ptrdiff_t step, const int rows, const int panels, const int strided) {
+  const ptrdiff_t size = type == APUS_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+  UNROLL for (int i = 0; i < rows; i++) {
+    const char *row = (const char *)base + size * ((ptrdiff_t)block->column +
+        (strided ? places[0] + i * step : places[i]));
+    UNROLL for (int j = 0; j < (panels * 16 * (int)sizeof(GEMM_INPUT) + 63) / 64; j++) {
+      __builtin_prefetch(row + 64 * j);
+    }
+  }
+}
+
 // One tile. The arguments after `at` are constants where this is inlined; `half` says that half of
 // the last panel is empty.
 INLINE void GEMM(tile)(
@@ -83,6 +100,15 @@ INLINE void GEMM(tile)(
   VECTOR acc[GEMM_ROW_LIMIT][GEMM_MAX_PANELS * GEMM(per_panel)];
   UNROLL for (int j = 0; j < vectors; j++) {
     UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
+  }
+
+  if (!block->far) {
+    GEMM(fetch_rows)(block, g->y, g->y_type, at->y, g->y_pixel, rows, panels, strided);
+    if (g->residual && g->run_count * g->run_length >= GEMM(deep)) {
+      GEMM(fetch_rows)(
+          block, g->residual, g->residual_type, at->residual, g->residual_pixel, rows, panels,
+          strided);
+    }
   }
 
   const GEMM_INPUT *b = block->b;
