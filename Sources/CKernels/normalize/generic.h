@@ -172,8 +172,9 @@ INLINE void normalize_elements(
 }
 
 void ISA_NAME(apus_normalize_rows)(struct apus_normalize *c) {
-  const int plain = c->x_type == APUS_FLOAT32 && (!c->scale || c->scale_type == APUS_FLOAT32) &&
-                    (!c->bias || c->bias_type == APUS_FLOAT32);
+  const int plain_parameters = (!c->scale || c->scale_type == APUS_FLOAT32) &&
+                               (!c->bias || c->bias_type == APUS_FLOAT32);
+  const int plain = plain_parameters && c->x_type == APUS_FLOAT32;
   // With the types known, nothing is asked inside the loops.
   if (plain && c->y_type == APUS_FLOAT32) {
     normalize_elements(c, APUS_FLOAT32, APUS_FLOAT32, APUS_FLOAT32);
@@ -181,6 +182,8 @@ void ISA_NAME(apus_normalize_rows)(struct apus_normalize *c) {
     normalize_elements(c, APUS_FLOAT32, APUS_NORMALIZE_BYTES, APUS_FLOAT32);
   } else if (plain) {
     normalize_elements(c, APUS_FLOAT32, APUS_BFLOAT16, APUS_FLOAT32);
+  } else if (plain_parameters && c->x_type == APUS_BFLOAT16 && c->y_type == APUS_BFLOAT16) {
+    normalize_elements(c, APUS_BFLOAT16, APUS_BFLOAT16, APUS_FLOAT32);
   } else {
     normalize_elements(c, c->x_type, c->y_type, APUS_NORMALIZE_BYTES);
   }
