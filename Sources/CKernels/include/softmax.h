@@ -1,8 +1,9 @@
 // Softmax of rows and of columns, float32 and bfloat16 (enum apus_float), and of rows into bytes.
 //
 // Computed in float32, rounded to nearest even when stored; all kernels give the same bits, but
-// where `fused` admits fused multiply-adds. No alignment needed; nothing is read or written outside
-// the operands. y may be x, if it is of its type.
+// where `fused` admits fused multiply-adds, and where a bfloat16 would be subnormal (AVX-512-BF16
+// makes it 0). No alignment needed; nothing is read or written outside the operands. y may be x, if
+// it is of its type.
 #ifndef APUS_SOFTMAX_H
 #define APUS_SOFTMAX_H
 

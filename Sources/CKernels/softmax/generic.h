@@ -29,10 +29,13 @@ enum { WAITING = 1024, GROUP = LANES == 16 ? 4 : 2, SHORT = 512 };
 #define TWO_ROUNDINGS(a, b, c) ((a) * (b) + (c))
 
 // exp(x - highest) for x <= highest, 0 where that is below 2^-126; a NaN stays. 2^t = 2^n 2^f.
+// EXP2(t, coarse), if the ISA has better means where `fused`, may give subnormals.
 INLINE V exp_below(V x, V highest, int coarse, int fused) {
   const float magic = 12582912.0f + 127.0f;  // 1.5 · 2^23: its low bits hold n + 127
   V p;
-#ifdef MULTIPLY_ADD
+#ifdef EXP2
+  if (fused) return EXP2((x - highest) * 1.44269502f, coarse);
+#elif defined(MULTIPLY_ADD)
   if (fused) {
     const V e = M(splat)(1.44269504f);
     // The least gives n = -127.
