@@ -138,7 +138,8 @@ void ISA_NAME(apus_winograd_input)(const struct apus_winograd_input *w) {
 
 // MARK: Output
 
-// How results are finished, where that takes no more than a clamp.
+// How whole tiles are finished in registers: where that takes no more than a clamp or the function
+// that they are made for, and a residual of y's type.
 struct output_finish {
   int simple;
   V low, high;
@@ -206,10 +207,11 @@ static __attribute__((noinline)) void finish_tile(
 INLINE void output_tile(
     const struct apus_winograd_output *w, const struct output_finish *finish,
     const struct output_place *at, const float *m, const int tile, const int stride,
-    const int y_type) {
+    const int y_type, const uint32_t function) {
   const int n = POSITIONS(tile, stride);
   const int whole = finish->simple && at->lines == tile && at->pixels == tile;
   const ptrdiff_t position = w->m_position, line = n * position;
+  const struct apus_activation f = {function, w->activation.alpha, w->activation.beta};
   for (ptrdiff_t c = 0; c < w->columns; c += LANES) {
     V lines[4 * MOST];
     UNROLL for (int k = 0; k < n; k++) {
@@ -227,60 +229,70 @@ INLINE void output_tile(
       UNROLL for (int k = 0; k < tile; k++) sums[i * tile + k] = o[k] + bias;
     }
     if (!whole || w->columns - c < LANES) {
-      UNROLL for (int i = 0; i < tile * tile; i++) {
-        sums[i] = M(min)(finish->high, M(max)(finish->low, sums[i]));
-      }
       finish_tile(w, at, c, sums, tile);
       continue;
     }
     UNROLL for (int i = 0; i < tile; i++) {
-      const ptrdiff_t to = (at->pixel + i * w->y_width) * w->y_pixel + c;
+      const ptrdiff_t first = at->pixel + i * w->y_width;
       UNROLL for (int k = 0; k < tile; k++) {
-        V x = M(min)(finish->high, M(max)(finish->low, sums[i * tile + k]));
-        store(w->y, y_type, (size_t)(to + k * w->y_pixel), x);
+        V x = sums[i * tile + k], other = M(splat)(0.0f);
+        if (w->residual) {
+          other = load(w->residual, y_type, (size_t)((first + k) * w->residual_pixel + c));
+          if (!w->residual_last) x = x + other;
+        }
+        if (function == APUS_IDENTITY) {
+          x = M(min)(finish->high, M(max)(finish->low, x));
+        } else {
+          x = y_type == APUS_FLOAT32 ? APPLY(x, &f) : APPLY_ROUGH(x, &f);
+        }
+        if (w->residual && w->residual_last) x = x + other;
+        store(w->y, y_type, (size_t)((first + k) * w->y_pixel + c), x);
       }
     }
   }
 }
 
-#define OUTPUT_TILE(name, tile, stride, y_type)                                        \
+typedef void (*output_function)(
+    const struct apus_winograd_output *, const struct output_finish *,
+    const struct output_place *, const float *);
+
+#define OUTPUT_TILE(name, tile, stride, y_type, function)                              \
   static __attribute__((noinline)) void name(                                          \
       const struct apus_winograd_output *w, const struct output_finish *finish,        \
       const struct output_place *at, const float *m) {                                 \
-    output_tile(w, finish, at, m, tile, stride, y_type);                               \
+    output_tile(w, finish, at, m, tile, stride, y_type, function);                     \
   }
-OUTPUT_TILE(output_4_float32, 4, 1, APUS_FLOAT32)
-OUTPUT_TILE(output_4_bfloat16, 4, 1, APUS_BFLOAT16)
-OUTPUT_TILE(output_2_float32, 2, 1, APUS_FLOAT32)
-OUTPUT_TILE(output_2_bfloat16, 2, 1, APUS_BFLOAT16)
-OUTPUT_TILE(output_strided_float32, 4, 2, APUS_FLOAT32)
-OUTPUT_TILE(output_strided_bfloat16, 4, 2, APUS_BFLOAT16)
+#define OUTPUT_TILES(name, tile, stride)                                               \
+  OUTPUT_TILE(name##_float32, tile, stride, APUS_FLOAT32, APUS_IDENTITY)               \
+  OUTPUT_TILE(name##_bfloat16, tile, stride, APUS_BFLOAT16, APUS_IDENTITY)             \
+  OUTPUT_TILE(name##_float32_swish, tile, stride, APUS_FLOAT32, APUS_SWISH)            \
+  OUTPUT_TILE(name##_bfloat16_swish, tile, stride, APUS_BFLOAT16, APUS_SWISH)          \
+  static const output_function name[2][2] = {                                          \
+      {name##_float32, name##_float32_swish}, {name##_bfloat16, name##_bfloat16_swish}};
+OUTPUT_TILES(output_4, 4, 1)
+OUTPUT_TILES(output_2, 2, 1)
+OUTPUT_TILES(output_strided, 4, 2)
+#undef OUTPUT_TILES
 #undef OUTPUT_TILE
 
 void ISA_NAME(apus_winograd_output)(const struct apus_winograd_output *w) {
   struct output_finish finish = {
-      w->residual == NULL, M(splat)(-__builtin_inff()), M(splat)(__builtin_inff())};
+      !w->residual || w->residual_type == w->y_type, M(splat)(-__builtin_inff()),
+      M(splat)(__builtin_inff())};
   switch (w->activation.function) {
     case APUS_IDENTITY: break;
-    case APUS_RELU: if (finish.simple) finish.low = M(splat)(0.0f); break;
+    case APUS_RELU: finish.low = M(splat)(0.0f); break;
     case APUS_CLIP:
-      if (!finish.simple) break;
       finish.low = M(splat)(w->activation.alpha);
       finish.high = M(splat)(w->activation.beta);
       break;
+    case APUS_SWISH: break;
     default: finish.simple = 0; break;
   }
-  const int wide = w->y_type == APUS_FLOAT32;
-  void (*run)(
-      const struct apus_winograd_output *, const struct output_finish *,
-      const struct output_place *, const float *);
-  if (w->stride == 2) {
-    run = wide ? output_strided_float32 : output_strided_bfloat16;
-  } else if (w->tile == 4) {
-    run = wide ? output_4_float32 : output_4_bfloat16;
-  } else {
-    run = wide ? output_2_float32 : output_2_bfloat16;
-  }
+  const output_function(*tiles)[2] =
+      w->stride == 2 ? output_strided : w->tile == 4 ? output_4 : output_2;
+  const output_function run =
+      tiles[w->y_type != APUS_FLOAT32][w->activation.function == APUS_SWISH];
   const ptrdiff_t tile = (ptrdiff_t)w->tile;
   for (ptrdiff_t index = 0; index < w->count; index++) {
     const ptrdiff_t line = (w->first + index) / w->tile_columns * tile;
