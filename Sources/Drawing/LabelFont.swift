@@ -22,8 +22,7 @@ public final class LabelFont {
     let height: Int
   }
 
-  private var library: FT_Library?
-  private var face: FT_Face?
+  private let font: OpaquePointer
   private var masks: [Key: TextMask] = [:]
 
   /// Opens a font file, or the first of `searchPaths` that exists.
@@ -37,18 +36,23 @@ public final class LabelFont {
         "no font for labels: \(candidates.joined(separator: ", ")) cannot be read; "
           + "apt install fonts-dejavu-core")
     }
-    guard FT_Init_FreeType(&library) == 0, library != nil else {
-      throw ImagingError(.memory, "FreeType cannot be started")
+    var opened: OpaquePointer?
+    let failure = apus_font_open(found, &opened)
+    guard let opened else {
+      switch failure {
+      case APUS_FONT_CORRUPT:
+        throw ImagingError(.corrupt, "is not a font that FreeType reads", place: found)
+      case APUS_FONT_NO_LIBRARY:
+        throw ImagingError(
+          .notFound, "labels need FreeType (libfreetype.so.6); apt install libfreetype6")
+      default:
+        throw ImagingError(.memory, "FreeType cannot be started")
+      }
     }
-    guard FT_New_Face(library, found, 0, &face) == 0, face != nil else {
-      throw ImagingError(.corrupt, "is not a font that FreeType reads", place: found)
-    }
+    font = opened
   }
 
-  deinit {
-    if let face { FT_Done_Face(face) }
-    if let library { FT_Done_FreeType(library) }
-  }
+  deinit { apus_font_close(font) }
 
   /// The longest text that is drawn, in characters; the rest is cut off.
   private static let maximumLength = 120
@@ -65,7 +69,7 @@ public final class LabelFont {
   }
 
   private func render(_ text: String, height: Int) -> TextMask {
-    guard let face, FT_Set_Pixel_Sizes(face, 0, UInt32(height * 4 / 5)) == 0 else {
+    guard apus_font_set_size(font, UInt32(height * 4 / 5)) != 0 else {
       return TextMask(width: 0, height: height, coverage: [])
     }
     let baseline = height * 4 / 5
@@ -73,25 +77,22 @@ public final class LabelFont {
     var pen = 0
     for scalar in text.unicodeScalars {
       let visible = scalar.value < 0x20 ? " " : scalar
-      guard FT_Load_Char(face, FT_ULong(visible.value), FT_Int32(FT_LOAD_RENDER)) == 0,
-        let slot = face.pointee.glyph?.pointee
-      else { continue }
-      let bitmap = slot.bitmap
-      let advance = Int(slot.advance.x) >> 6
-      let end = max(pen + advance, pen + Int(slot.bitmap_left) + Int(bitmap.width))
+      var glyph = apus_glyph()
+      guard apus_font_draw(font, visible.value, &glyph) != 0 else { continue }
+      let (left, width) = (pen + Int(glyph.left), Int(glyph.width))
+      let end = max(pen + Int(glyph.advance), left + width)
       while columns.count < end { columns.append([UInt8](repeating: 0, count: height)) }
-      if let buffer = bitmap.buffer, UInt32(bitmap.pixel_mode) == FT_PIXEL_MODE_GRAY.rawValue {
-        for row in 0..<Int(bitmap.rows) {
-          let y = baseline - Int(slot.bitmap_top) + row
+      if let picture = glyph.coverage {
+        for row in 0..<Int(glyph.rows) {
+          let y = baseline - Int(glyph.top) + row
           guard (0..<height).contains(y) else { continue }
-          for column in 0..<Int(bitmap.width) {
-            let x = pen + Int(slot.bitmap_left) + column
-            guard columns.indices.contains(x) else { continue }
-            columns[x][y] = max(columns[x][y], buffer[row * Int(bitmap.pitch) + column])
+          for column in 0..<width where columns.indices.contains(left + column) {
+            let x = left + column
+            columns[x][y] = max(columns[x][y], picture[row * Int(glyph.pitch) + column])
           }
         }
       }
-      pen += advance
+      pen += Int(glyph.advance)
     }
     var coverage = [UInt8](repeating: 0, count: columns.count * height)
     for (x, column) in columns.enumerated() {

@@ -52,7 +52,7 @@ struct CurveEntries: Equatable {
     }
     return reach.indices.allSatisfy { n in
       let lifted = Int(reach[n]) * Int(lift[n])
-      return lifted < 1 << 16 && lifted * Int(near[n]) >> 16 < 1 << 15
+      return lifted < 1 << 16 && (lifted * Int(near[n])) >> 16 < 1 << 15
     }
   }
 }
