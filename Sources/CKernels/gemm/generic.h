@@ -26,8 +26,10 @@ enum {
   GEMM(lanes) = sizeof(VECTOR) / sizeof(float),
   GEMM(per_panel) = 16 / GEMM(lanes),
   GEMM(is_float32) = sizeof(GEMM_INPUT) == sizeof(float),
-  // Results of so many bytes come from beyond the L2 cache.
+  // Results of so many bytes come from beyond the L2 cache, those of at most so many from within:
+  // their memory is used again before a network's weights have passed.
   GEMM(far) = 1024 * 1024,
+  GEMM(near) = 128 * 1024,
   // With so many products to a result, a tile lasts for as long as its own rows take to come.
   GEMM(deep) = 128,
 };
@@ -60,7 +62,7 @@ struct GEMM(block) {
   GEMM(finish) finish;  // null: stored from registers, where the function is at most these bounds
   int lower, upper;
   float low, high;
-  int far;         // y is large
+  int near, far;   // y is small, or large
   size_t next;     // bytes of weights behind its own that the next block reads
   size_t fetched;  // of them
 };
@@ -102,7 +104,7 @@ INLINE void GEMM(tile)(
     UNROLL for (int i = 0; i < rows; i++) acc[i][j] = MATH(splat)(0.0f);
   }
 
-  if (!block->far) {
+  if (!block->near && !block->far) {
     GEMM(fetch_rows)(block, g->y, g->y_type, at->y, g->y_pixel, rows, panels, strided);
     if (g->residual && g->run_count * g->run_length >= GEMM(deep)) {
       GEMM(fetch_rows)(
@@ -318,7 +320,9 @@ static void GEMM(run_block)(
   block.column = column;
   block.columns = g->columns - column < panels * 16 ? g->columns - column : panels * 16;
   block.next = next_panels * g->panel_step * sizeof(GEMM_INPUT);
-  block.far = g->count * (size_t)g->y_pixel * sizeof(GEMM_INPUT) >= GEMM(far);
+  const size_t size = g->count * (size_t)g->y_pixel * sizeof(GEMM_INPUT);
+  block.near = size <= GEMM(near);
+  block.far = size >= GEMM(far);
   GEMM(prepare)(&block);
   // Narrow lines would leave tiles half empty.
   if (g->width < 2 * GEMM_MAX_ROWS(panels)) {
