@@ -324,8 +324,9 @@ static void GEMM(run_block)(
   block.near = size <= GEMM(near);
   block.far = size >= GEMM(far);
   GEMM(prepare)(&block);
-  // Narrow lines would leave tiles half empty.
-  if (g->width < 2 * GEMM_MAX_ROWS(panels)) {
+  // Narrow lines would leave tiles half empty, unless there is but one.
+  const int crosses = g->first % g->width + g->count > g->width;
+  if (crosses && g->width < 2 * GEMM_MAX_ROWS(panels)) {
     GEMM(tiles)(&block, g->first, g->count, panels, 0);
     return;
   }
