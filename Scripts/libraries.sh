@@ -19,7 +19,12 @@ fail() {
   exit 1
 }
 
-mkdir -p "$out"
+mkdir -p "$out/static"
+# The C++ library is linked in as the Swift run-time is: little of it is used, and to load it whole
+# takes longer and more memory. Alone in a folder, it is found before the shared one.
+cxx=$("$(dirname "$(realpath "$(command -v "$swiftc")")")/clang++" -print-file-name=libstdc++.a)
+[ -f "$cxx" ] || fail "libstdc++.a is missing: install Debian's libstdc++-12-dev"
+ln -sf "$cxx" "$out/static/libstdc++.a"
 # Only what apus.h declares is visible; everything that it does not reach is dropped.
 functions=$(grep -o 'apus_[a-z0-9_]*(' Sources/CApus/include/apus.h | tr '(' ';' | sort -u)
 printf '{ global: %s local: *; };\n' "$functions" >"$out/exports.map"
@@ -32,7 +37,7 @@ link() {
   shift 2
   objects=$bin/$product.product/Objects.LinkFileList
   [ -f "$objects" ] || fail "$objects is missing: build with 'swift build -c release' first"
-  "$swiftc" "$@" -static-stdlib -use-ld=lld -o "$out/$file.new" "@$objects" \
+  "$swiftc" "$@" -static-stdlib -L"$out/static" -use-ld=lld -o "$out/$file.new" "@$objects" \
     -Xlinker --gc-sections -Xlinker --as-needed -Xlinker -s -lm
   case $file in libapus*) check "$file" ;; esac
   mv "$out/$file.new" "$out/$file"
@@ -53,7 +58,7 @@ library() {
 check() {
   for needed in $(objdump -p "$out/$1.new" | awk '$1 == "NEEDED" { print $2 }'); do
     case $needed in
-      libc.so.* | libm.so.* | libstdc++.so.* | libgcc_s.so.* | ld-linux*) ;;
+      libc.so.* | libm.so.* | libgcc_s.so.* | ld-linux*) ;;
       *) fail "$1 needs $needed, which not every machine has" ;;
     esac
   done
