@@ -142,6 +142,10 @@ struct ByteReader {
     let length = try count()
     defer { offset += length }
     let text = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])
+    var any: UInt8 = 0
+    for byte in text { any |= byte }
+    // To validate takes much longer, and most names are ASCII.
+    if any < 0x80 { return String(decoding: text, as: UTF8.self) }
     guard let string = String(validating: text, as: UTF8.self) else {
       throw corrupt("a text is not UTF-8")
     }
