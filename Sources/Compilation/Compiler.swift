@@ -76,6 +76,7 @@ public struct Compiler: Sendable {
       throw CompileError(error, in: optimised)
     }
     lowered.program = ViewElimination.apply(to: lowered.program)
+    lowered.program.isExact = precision == .int8
     lowered.constants.merge(lowered.program.searchCurves()) { known, _ in known }
     let named = Dictionary(
       source.inputs.map { id in (source[id].name, source[id].shape ?? Shape([])) },

@@ -115,7 +115,8 @@ public struct Preparation {
   package let tensors: [TensorSpec]
   /// The kernels that may be used.
   package let isas: Set<ISA>
-  /// Whether results must have the same bits on every ISA: so in programs with quantised tensors.
+  /// Whether results must have the same bits on every ISA: so in int8 programs, and in all with
+  /// quantised tensors.
   /// Instructions then choose kernels that use no fused multiply-add and one order of summation.
   package let isExact: Bool
   /// How many parts every instruction will be split into.
@@ -141,14 +142,14 @@ public struct Preparation {
 
   package init(
     tensors: [TensorSpec], isas: Set<ISA>, parts: Int, constants: ConstantStore? = nil,
-    isRepeated: Bool = false
+    isExact: Bool = false, isRepeated: Bool = false
   ) {
     self.tensors = tensors
     self.constants = constants
     self.isas = isas
     self.parts = parts
     self.isRepeated = isRepeated
-    isExact = tensors.contains { $0.quantization != nil }
+    self.isExact = isExact || tensors.contains { $0.quantization != nil }
   }
 
   /// What an instruction made before and does not depend on the number of parts; nil where it must

@@ -42,7 +42,8 @@ extension QuantizedProduct {
     }
     var found: CurveEntries.Found?
     if output != nil && (!residual.isPresent || added != nil && residualAfterActivation) {
-      found = keptCurve(columns, preparation)
+      found =
+        keptCurve(columns, preparation)
         ?? CurveColumns.best(
           activation, scales: scales, result: result, added: added, isas: preparation.isas
         ).map { .entries($0.entries) } ?? .nothing

@@ -45,6 +45,7 @@ struct ProgramReader {
     program.inputs = head.inputs
     program.outputs = head.outputs
     program.arenaByteCount = head.arenaByteCount
+    program.isExact = head.precision == "int8"
     program.tensors = try reader.tensors()
     try reader.instructions(into: &program)
     try reader.input.end()

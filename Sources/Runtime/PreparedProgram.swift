@@ -23,7 +23,7 @@ final class PreparedProgram {
       ?? program.instructions
     var preparation = Preparation(
       tensors: program.tensors, isas: isas, parts: parts, constants: weights.constants,
-      isRepeated: other != nil)
+      isExact: program.isExact, isRepeated: other != nil)
     for index in prepared.indices {
       do throws(InstructionError) {
         try prepared[index].prepare(&preparation)

@@ -100,9 +100,19 @@ private func calibrated(
     ).compile(graph)
     let products = compiled.lowered.program.instructions
       .compactMap { $0 as? QuantizedConvolution }
-    #expect(products.contains { product in
-      compiled.lowered.constants[product.curve] != nil
-    })
+    #expect(
+      products.contains { product in
+        compiled.lowered.constants[product.curve] != nil
+      })
+  }
+
+  @Test func `int8 programs are exact, whatever became 8 bits`() throws {
+    let (graph, ranges, _) = try calibrated("decomposed")
+    let options = QuantizationOptions(ranges: ranges)
+    for precision in Precision.allCases {
+      let compiled = try Compiler(precision: precision, quantization: options).compile(graph)
+      #expect(compiled.lowered.program.isExact == (precision == .int8), "\(precision)")
+    }
   }
 
   @Test func `without ranges int8 says what it needs`() throws {
