@@ -58,7 +58,10 @@ void ISA_NAME(apus_unary)(const struct apus_unary *c) {
   if (c->fused) {
     switch (c->activation.function) {
       FUSED(APUS_SIGMOID)
+      FUSED(APUS_SWISH)
       FUSED(APUS_TANH)
+      FUSED(APUS_GELU)
+      FUSED(APUS_GELU_TANH)
       FUSED(APUS_ERF)
       default: break;
     }
