@@ -22,7 +22,9 @@ fail() {
 mkdir -p "$out/static"
 # The C++ library is linked in as the Swift run-time is: little of it is used, and to load it whole
 # takes longer and more memory. Alone in a folder, it is found before the shared one.
-cxx=$("$(dirname "$(realpath "$(command -v "$swiftc")")")/clang++" -print-file-name=libstdc++.a)
+clang=$(dirname "$(realpath "$(command -v "$swiftc")")")/clang++
+[ -x "$clang" ] || clang=clang++
+cxx=$("$clang" -print-file-name=libstdc++.a) || fail "Swift's clang++ was not found beside swiftc"
 [ -f "$cxx" ] || fail "libstdc++.a is missing: install Debian's libstdc++-12-dev"
 ln -sf "$cxx" "$out/static/libstdc++.a"
 # Only what apus.h declares is visible; everything that it does not reach is dropped.

@@ -21,8 +21,6 @@ struct CurveEntries: Equatable {
   var lift: [UInt16] = []
   var near: [UInt16] = []
 
-  static let pieces = 64
-
   /// What the sums of each column are multiplied by.
   ///
   /// - Parameter scales: what a unit of a column's sums stands for
@@ -43,8 +41,8 @@ struct CurveEntries: Equatable {
 
   /// Whether no step of a sum's way to y can overflow beyond what `quantized.h` allows.
   func areSound(_ multipliers: [Float]) -> Bool {
-    let magnitudes = (0..<CurveEntries.pieces).map { i in
-      [0, 1, 2].reduce(0) { $0 + abs(Int(tables[CurveEntries.pieces * $1 + i])) }
+    let magnitudes = (0..<StoreCurve.pieces).map { i in
+      [0, 1, 2].reduce(0) { $0 + abs(Int(tables[StoreCurve.pieces * $1 + i])) }
     }
     // A sum of 2^31 must still fit 32 bits; NaN does not.
     guard multipliers.allSatisfy({ abs($0) < 1 }), magnitudes.allSatisfy({ $0 < 1 << 15 }) else {
@@ -121,7 +119,8 @@ extension CurveEntries {
     else { return nil }
     let count = Int(numbers[2])
     let isRamp = head[1] == 2
-    guard let tables = words(3 * pieces, Int16.self), let ratio = words(count, Int16.self),
+    guard let tables = words(3 * StoreCurve.pieces, Int16.self),
+      let ratio = words(count, Int16.self),
       let level = words(count, Int16.self),
       let residualRatio = words(hasResidual ? count : 0, Int16.self),
       let reach = words(isRamp ? count : 0, UInt16.self),

@@ -28,8 +28,8 @@ public struct Program: Sendable {
   package var origins: [String] = []
   public package(set) var inputs: [Port] = []
   public package(set) var outputs: [Port] = []
-  /// Whether results have the same bits on every machine: so in int8 programs, even where nothing
-  /// was worth 8 bits, and wherever a tensor is quantised.
+  /// Whether results have the same bits on every machine even if no tensor is quantised: so in int8
+  /// programs in which nothing was worth 8 bits.
   package var isExact = false
   /// The bytes of activations that a session needs; set by the planner.
   public package(set) var arenaByteCount = 0

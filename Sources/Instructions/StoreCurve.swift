@@ -48,7 +48,7 @@ struct StoreCurve {
     }
   }
 
-  private static let pieces = 64
+  static let pieces = 64
   /// √3/2, the outer nodes.
   private static let node = 0.866025403784438647
 

@@ -88,7 +88,8 @@ struct ByteReader {
   mutating func integers(_ count: Int) throws(ModelFileError) -> [Int32] {
     guard count <= remaining else { throw corrupt("it ends too early") }
     var values = [Int32](repeating: 0, count: count)
-    if areZero(count) {
+    // So are the zero points of all weights.
+    if union(count) == 0 {
       offset += count
       return values
     }
@@ -102,11 +103,11 @@ struct ByteReader {
     return values
   }
 
-  /// Whether the next bytes are zero, as are the zero points of all weights.
-  private func areZero(_ count: Int) -> Bool {
+  /// The bits that any of the next bytes has.
+  private func union(_ count: Int) -> UInt8 {
     var any: UInt8 = 0
     for byte in UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]) { any |= byte }
-    return any == 0
+    return any
   }
 
   /// Reads numbers of one or two bytes, which nearly all have; returns how many.
@@ -142,10 +143,8 @@ struct ByteReader {
     let length = try count()
     defer { offset += length }
     let text = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])
-    var any: UInt8 = 0
-    for byte in text { any |= byte }
     // To validate takes much longer, and most names are ASCII.
-    if any < 0x80 { return String(decoding: text, as: UTF8.self) }
+    if union(length) < 0x80 { return String(decoding: text, as: UTF8.self) }
     guard let string = String(validating: text, as: UTF8.self) else {
       throw corrupt("a text is not UTF-8")
     }
