@@ -94,16 +94,31 @@ private func calibrated(
   }
 
   @Test func `products keep their curves`() throws {
-    let (graph, ranges, _) = try calibrated("yolov8-legacy17")
+    let (graph, ranges, sample) = try calibrated("yolov8-legacy17")
     let compiled = try Compiler(
       precision: .int8, quantization: QuantizationOptions(ranges: ranges)
     ).compile(graph)
-    let products = compiled.lowered.program.instructions
-      .compactMap { $0 as? QuantizedConvolution }
-    #expect(
-      products.contains { product in
-        compiled.lowered.constants[product.curve] != nil
-      })
+    let (program, constants) = (compiled.lowered.program, compiled.lowered.constants)
+    let products = program.instructions.compactMap { $0 as? QuantizedConvolution }
+    let product = try #require(products.first { $0.curve.isPresent })
+    let kept = try #require(constants[product.curve])
+    func run(_ change: (inout [UInt8]) -> Void) throws -> [[UInt8]] {
+      var bytes = kept.withBytes { Array($0) }
+      change(&bytes)
+      var changed = constants
+      changed[product.curve] = TensorBuffer(kept.type, kept.shape, bytes)
+      let outputs = try Evaluation.run(program, constants: changed, inputs: sample)
+      return outputs.map { output in output.withBytes { Array($0) } }
+    }
+    let wanted = try run { _ in }
+    // Of another version: it is searched again, and found.
+    #expect(try run { $0[0] = 2 } == wanted)
+    // The value of all pieces is 0.
+    #expect(try run { for i in 24..<152 { $0[i] = 0 } } != wanted)
+    // Values that leave no room for slopes.
+    #expect(throws: RuntimeError.self) {
+      try run { for i in 24..<152 { $0[i] = i % 2 == 0 ? 0 : 0x80 } }
+    }
   }
 
   @Test func `int8 programs are exact, whatever became 8 bits`() throws {

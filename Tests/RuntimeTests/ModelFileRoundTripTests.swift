@@ -154,6 +154,19 @@ import Testing
     #expect(device?.code == .notWritable)
   }
 
+  @Test func `int8 programs are exact, others are not for their name`() throws {
+    var (program, constants) = Samples.transposeAndJoin()
+    try MemoryPlanner.plan(&program)
+    var contents = ModelContents()
+    for precision in ["fp32", "bf16", "int8"] {
+      contents.add(program, constants: constants, precision: precision, operationCount: 12)
+    }
+    let folder = try TemporaryFolder()
+    try ModelWriter.write(contents, to: folder.path + "/model.apus")
+    let archive = try ModelArchive(mapping: folder.path + "/model.apus")
+    #expect(try (0..<3).map { try archive.program($0).isExact } == [false, false, true])
+  }
+
   @Test func `a full disk leaves nothing behind`() async throws {
     // The limit on the size of files stands for the disk: the kernel refuses in the same way.
     await #expect(processExitsWith: .success) {
